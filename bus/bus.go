@@ -1,0 +1,129 @@
+// Package bus carries messages between gateways, which hold sessions, and
+// workers, which hold observers. The two talk through it only, so they can
+// live in one process or in many.
+//
+// A Bus may lose, double and reorder messages: that is what networks do. A
+// Link on top of it numbers what it sends and gives its receiver each message
+// once and in order, asking again for what is missing, or says that something
+// was lost for good, which makes the receiver take its state anew.
+//
+// The promises of a Bus are the tests of package bustest.
+//
+// Pipeline: diff → [bus] → gateway.
+package bus
+
+import (
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// Bus sends messages between named members. Methods may be called from several
+// goroutines.
+type Bus interface {
+	// Join makes the caller a member. Messages sent to the name are given to
+	// handle one at a time until leave is called; after leave has returned
+	// handle is not called again. handle must not call leave. A second member of the
+	// same name is refused.
+	Join(name string, handle func(Message)) (leave func(), err error)
+
+	// Send hands a message on and does not wait for it to be handled. An
+	// error says that it was surely not sent; nil does not say that it
+	// arrives. A message to nobody is lost in silence.
+	Send(to string, m Message) error
+}
+
+// Message is one Body on its way. It is shared and never altered once sent.
+type Message struct {
+	// From names the member that sent it.
+	From string
+	// Life tells one run of a member from the next of the same name.
+	Life string
+	// Number counts what one life of From sent to one other member from 1 on.
+	// 0: not counted, handled as it comes.
+	Number uint64
+	// Body is one of the types below; nil in a message that only serves the
+	// link.
+	Body Body
+	// Link is what the link itself has to say, nil for nothing.
+	Link *LinkState
+}
+
+// LinkState keeps two members in step.
+type LinkState struct {
+	Sent     uint64 `json:"sent"`               // highest Number sent to the receiver
+	Peer     string `json:"peer,omitempty"`     // the life of the receiver that Received counts
+	Received uint64 `json:"received,omitempty"` // every Number up to it has come
+	Missing  bool   `json:"missing,omitempty"`  // send again from Received+1 on
+}
+
+// Body is what a message says.
+type Body interface{ body() }
+
+// Request is an HTTP GET to be evaluated: what the app needs to answer it
+// again. It holds credentials: it is never written to a disk or a log.
+type Request struct {
+	URL        string              `json:"url"` // path and query, without observe
+	Host       string              `json:"host"`
+	Header     map[string][]string `json:"header"`
+	RemoteAddr string              `json:"remote_addr,omitempty"`
+	TLS        bool                `json:"tls,omitempty"`
+}
+
+// Observe asks the owner to observe a request, and to send its diffs to the
+// sender from then on.
+type Observe struct {
+	ID       uint64  `json:"id"` // echoed in Observed
+	Observer string  `json:"observer"`
+	Identity string  `json:"identity"`
+	Request  Request `json:"request"`
+	// After: the answer must not be older than this; "" for newest there is.
+	After change.Position `json:"after,omitempty"`
+	// Epoch and Seq: what the asker holds. Where the log reaches back that
+	// far the answer is Changes in place of a Snapshot.
+	Epoch string `json:"epoch,omitempty"`
+	Seq   uint64 `json:"seq,omitempty"`
+}
+
+// Observed answers Observe: one of Snapshot, Resumed, Response, or Problem.
+type Observed struct {
+	ID       uint64         `json:"id"`
+	Snapshot *wire.Snapshot `json:"snapshot,omitempty"`
+	// Resumed lists the diffs after the Epoch and Seq asked with.
+	Resumed *Resumed `json:"resumed,omitempty"`
+	// Response is the view's own answer where nothing can be observed.
+	Response *Response     `json:"response,omitempty"`
+	Problem  *wire.Problem `json:"problem,omitempty"`
+}
+
+// Resumed is what happened to an observer since the asker looked last.
+type Resumed struct {
+	Observer   string          `json:"observer"`
+	PrimaryKey string          `json:"primary_key"`
+	Changes    []*wire.Changes `json:"changes"`
+}
+
+// Response is a view's answer to pass through.
+type Response struct {
+	Status int                 `json:"status"`
+	Header map[string][]string `json:"header"`
+	Body   []byte              `json:"body"`
+}
+
+// Leave says that the sender no longer follows an observer.
+type Leave struct {
+	Observer string `json:"observer"`
+}
+
+// Round is what one step of a worker did to the observers that the receiver
+// follows. All diffs of one round show one committed state where Progress says
+// whole.
+type Round struct {
+	Changes  []*wire.Changes `json:"changes,omitempty"`
+	Closed   []wire.Closed   `json:"closed,omitempty"`
+	Progress *wire.Progress  `json:"progress,omitempty"`
+}
+
+func (*Observe) body()  {}
+func (*Observed) body() {}
+func (*Leave) body()    {}
+func (*Round) body()    {}

@@ -1,0 +1,85 @@
+// Package source is the contract of everything that yields a database's
+// changes.
+//
+// A source reads one database's own log (never an announcement that a program
+// may forget to make), so it sees whoever writes. It yields one changeset for
+// each committed transaction, in commit order, and pins snapshots whose place
+// in that order is exactly known. That is what makes an evaluation and the
+// stream behind it meet without a gap:
+//
+//	pin a snapshot → evaluate in it → a changeset that the snapshot contains
+//	is dropped, any other is looked at
+//
+// The promises are the tests of package sourcetest, which every source runs;
+// what these do not check is not promised.
+//
+// Pipeline: database → [source] → affected.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/wakeful-dev/wakeful/change"
+)
+
+// Source yields the committed transactions of one database. Methods may be
+// called from several goroutines. A constructor starts nothing: what a source
+// has to watch it watches while Stream is being read.
+type Source interface {
+	// Position returns the place of the newest commit that Stream has yielded
+	// or could yield now.
+	Position() change.Position
+
+	// Stream yields every changeset committed after the given position, in
+	// commit order, each exactly once, and then waits for more. Position ""
+	// means from now on. It ends after its first error: ctx.Err() when ctx is
+	// done, ErrPositionGone when the log no longer reaches back that far or
+	// the position is of another history, else what went wrong. Only one
+	// Stream of a source is read at a time.
+	Stream(ctx context.Context, after change.Position) iter.Seq2[change.Changeset, error]
+
+	// Pin opens a snapshot of the database as it is now. Every changeset up to
+	// the snapshot's position has been handed to Stream when Pin returns, so a
+	// reader of the stream gets it without waiting for the database.
+	Pin(ctx context.Context) (Snapshot, error)
+
+	// Covers returns nil when changes of the table are reported, else an
+	// *UncoveredError. Names are as the recorder writes them in a read set.
+	Covers(ctx context.Context, table string) error
+}
+
+// Snapshot is one state of the database. A recorder runs the reads of an
+// evaluation in the snapshot that it finds in the read set; how is between the
+// recorder and its source.
+type Snapshot interface {
+	// Position is the newest commit that the snapshot contains. It contains
+	// every earlier one, and none later.
+	Position() change.Position
+
+	// Contains reports whether what the changeset says is in the snapshot.
+	// It may be asked after Close.
+	Contains(*change.Changeset) bool
+
+	// Close gives the snapshot back. It is idempotent. Reads that still run in
+	// it end first.
+	Close() error
+}
+
+// ErrPositionGone reports that a source's log no longer holds what came after
+// a position. The caller must evaluate everything again; retrying cannot help.
+var ErrPositionGone = errors.New("source: position gone")
+
+// UncoveredError names a table whose changes a source does not report, and the
+// way out.
+type UncoveredError struct {
+	Table  string // as the statement reads it
+	Reason string // "is a virtual table", …
+	Cure   string // what the developer can do about it
+}
+
+func (e *UncoveredError) Error() string {
+	return fmt.Sprintf("source: changes of table %q are not reported: it %s; %s", e.Table, e.Reason, e.Cure)
+}

@@ -1,0 +1,61 @@
+package wire
+
+// Code is a stable word that a program can branch on. Text beside it is for
+// people and may change.
+type Code string
+
+// Why an observer ended (closed), or a subscription failed.
+const (
+	CodePermissionRevoked Code = "permission_revoked"
+	CodeViewError         Code = "view_error"
+	CodeTooSlow           Code = "too_slow"
+	CodeLimit             Code = "limit"
+	CodeUnknownObserver   Code = "unknown_observer"
+	CodeShutdown          Code = "shutdown"
+	CodeCleared           Code = "cleared"
+)
+
+// What was wrong with a request (problem details, error frames).
+const (
+	CodeBadSession           Code = "bad_session"
+	CodeForeignSession       Code = "foreign_session"
+	CodeCrossSite            Code = "cross_site"
+	CodeMissingParameter     Code = "missing_parameter"
+	CodeBadRequest           Code = "bad_request"
+	CodeNotObservable        Code = "not_observable"
+	CodeUnobservableResult   Code = "unobservable_result"
+	CodeUncoveredTable       Code = "uncovered_table"
+	CodeNothingRead          Code = "nothing_read"
+	CodeVolatileView         Code = "volatile_view"
+	CodeResultTooLarge       Code = "result_too_large"
+	CodeTooManySubscriptions Code = "too_many_subscriptions"
+	CodeTooManySessions      Code = "too_many_sessions"
+	CodePositionTimeout      Code = "position_timeout"
+	CodeSessionLost          Code = "session_lost"
+	CodeUnavailable          Code = "unavailable"
+)
+
+// WebSocket close codes of version 2. 4400 and above are ours.
+const (
+	CloseGoingAway   = 1001
+	CloseTooBig      = 1009
+	CloseRestart     = 1012
+	CloseBadRequest  = 4400
+	CloseUnauthentic = 4401
+	CloseForbidden   = 4403
+	CloseTooSlow     = 4408
+	CloseReplaced    = 4409
+	CloseLost        = 4410
+	CloseTooMany     = 4429
+)
+
+// Reasons of a snapshot frame.
+const (
+	ReasonSubscribe    = "subscribe"
+	ReasonResumeGap    = "resume_gap"
+	ReasonSlowConsumer = "slow_consumer"
+	ReasonEpoch        = "epoch"
+)
+
+// Subprotocol is what a version 2 client asks for.
+const Subprotocol = "wakeful.v2+json"
