@@ -1,0 +1,179 @@
+package diff
+
+import "bytes"
+
+// Between returns the ops that turn old into new, in the order to apply them:
+// first every removal, then for each place of new in ascending order the item
+// that is added, moved or altered there. Keys are unique within each list.
+// Equal lists give nil.
+//
+// The ops are as few as can be: the longest run of items that keep their order
+// stays where it is, and those of them whose Data is equal by bytes are not
+// named. The Data of the ops is that of the lists, not a copy. It costs
+// O(len(old) + len(new)), and O(m log m) for the m items between the first and
+// the last that differ in place.
+func Between(old, new []Item) []Op {
+	front := 0
+	for front < len(old) && front < len(new) && old[front].Key == new[front].Key {
+		front++
+	}
+	back := 0
+	for back < len(old)-front && back < len(new)-front &&
+		old[len(old)-1-back].Key == new[len(new)-1-back].Key {
+		back++
+	}
+	s := script{old: old, new: new, front: front, back: back}
+	s.match()
+	s.remove()
+	s.inPlace(0, 0, front)
+	s.place()
+	s.inPlace(len(old)-back, len(new)-back, back)
+	return s.ops
+}
+
+// script is the making of one diff. Items in front and at the back have equal
+// keys in both lists; only the middle is matched. Places in the middle count
+// from its start.
+type script struct {
+	old, new    []Item
+	front, back int
+
+	from []int  // middle of new → place in the middle of old, -1 for none
+	kept []bool // middle of old: the key is in new
+	stay []bool // middle of old: it is not moved
+	ops  []Op
+}
+
+func (s *script) oldMiddle() []Item { return s.old[s.front : len(s.old)-s.back] }
+func (s *script) newMiddle() []Item { return s.new[s.front : len(s.new)-s.back] }
+
+// match finds each item of the middle in the other list, and those that stay.
+func (s *script) match() {
+	before, after := s.oldMiddle(), s.newMiddle()
+	s.from = make([]int, len(after))
+	s.kept = make([]bool, len(before))
+	s.stay = make([]bool, len(before))
+	if len(before) == 0 || len(after) == 0 {
+		for i := range s.from {
+			s.from[i] = -1
+		}
+		return
+	}
+	places := make(map[string]int, len(before))
+	for i := range before {
+		places[before[i].Key] = i
+	}
+	for i := range after {
+		j, ok := places[after[i].Key]
+		if !ok {
+			s.from[i] = -1
+			continue
+		}
+		s.from[i] = j
+		s.kept[j] = true
+	}
+	for _, j := range longestIncreasing(s.from) {
+		s.stay[j] = true
+	}
+}
+
+// remove names what is not in new, in the order of old.
+func (s *script) remove() {
+	gone := 0
+	for i, item := range s.oldMiddle() {
+		if !s.kept[i] {
+			s.ops = append(s.ops, Op{Kind: Removed, Key: item.Key, At: s.front + i - gone, Old: item.Data})
+			gone++
+		}
+	}
+}
+
+// inPlace names the items with altered data among n that have equal keys from
+// old[i] and new[j] on, when all before new[j] are in their places.
+func (s *script) inPlace(i, j, n int) {
+	for k := range n {
+		if before, after := &s.old[i+k], &s.new[j+k]; !bytes.Equal(before.Data, after.Data) {
+			s.ops = append(s.ops, Op{Kind: Changed, Key: after.Key, At: j + k, Data: after.Data, Old: before.Data})
+		}
+	}
+}
+
+// place brings the middle into its final order. An item that is to be moved
+// stands at its old place until its turn, so indices count those that stand
+// ahead of the newest item in place.
+func (s *script) place() {
+	before, after := s.oldMiddle(), s.newMiddle()
+	waiting := make([]bool, len(before))
+	for j := range before {
+		waiting[j] = s.kept[j] && !s.stay[j]
+	}
+	seen := 0  // items of old up to the last one that stays and is in place
+	ahead := 0 // those among them that wait to be moved
+	for i := range after {
+		j := s.from[i]
+		op := Op{Kind: Changed, Key: after[i].Key, Data: after[i].Data}
+		switch {
+		case j < 0:
+			op.Kind = Added
+		case s.stay[j]:
+			for ; seen <= j; seen++ {
+				if waiting[seen] {
+					ahead++
+				}
+			}
+			if bytes.Equal(before[j].Data, after[i].Data) {
+				continue
+			}
+			op.Old = before[j].Data
+		default:
+			waiting[j] = false
+			if j < seen {
+				ahead--
+			}
+			op.Moved = true
+			op.Old = before[j].Data
+		}
+		op.At = s.front + i + ahead
+		s.ops = append(s.ops, op)
+	}
+}
+
+// longestIncreasing returns the values of a longest strictly increasing
+// subsequence, last first. Values below 0 do not count.
+func longestIncreasing(values []int) []int {
+	tails := make([]int, 0, len(values)) // index of the least last value of a run, by its length - 1
+	prev := make([]int, len(values))     // index of the value before it in its run
+	for i, v := range values {
+		if v < 0 {
+			continue
+		}
+		lo, hi := 0, len(tails)
+		if hi > 0 && values[tails[hi-1]] < v {
+			lo = hi // in order already, the common case
+		}
+		for lo < hi {
+			if mid := int(uint(lo+hi) >> 1); values[tails[mid]] < v {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
+		prev[i] = -1
+		if lo > 0 {
+			prev[i] = tails[lo-1]
+		}
+		if lo == len(tails) {
+			tails = append(tails, i)
+		} else {
+			tails[lo] = i
+		}
+	}
+	if len(tails) == 0 {
+		return nil
+	}
+	run := make([]int, 0, len(tails))
+	for i := tails[len(tails)-1]; i >= 0; i = prev[i] {
+		run = append(run, values[i])
+	}
+	return run
+}
