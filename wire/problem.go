@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"net/http"
+	"strconv"
+)
+
 // Problem is an RFC 9457 problem document with a stable code.
 type Problem struct {
 	Status int    `json:"status"`
@@ -8,4 +13,38 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
+// NewProblem returns a problem whose title is the name of its status.
+func NewProblem(status int, code Code, detail string) *Problem {
+	return &Problem{Status: status, Code: code, Title: http.StatusText(status), Detail: detail}
+}
+
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return string(p.Code)
+	}
+	return string(p.Code) + ": " + p.Detail
+}
+
+// AppendProblem appends the document as JSON.
+func AppendProblem(dst []byte, p *Problem) []byte {
+	dst = append(dst, `{"status":`...)
+	dst = strconv.AppendInt(dst, int64(p.Status), 10)
+	dst = appendMember(dst, "code", string(p.Code))
+	dst = appendMember(dst, "title", p.Title)
+	if p.Detail != "" {
+		dst = appendMember(dst, "detail", p.Detail)
+	}
+	return append(dst, '}')
+}
+
+// Write answers a request with the problem, never to be cached. Nothing may
+// have been written to w before.
+func (p *Problem) Write(w http.ResponseWriter) {
+	body := AppendProblem(nil, p)
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // a client that is gone is nobody to tell
+}

@@ -1,0 +1,48 @@
+package wire
+
+import "github.com/wakeful-dev/wakeful/diff"
+
+// AppendEnvelope appends the HTTP answer to an observe request. A snapshot
+// without an Observer gives the answer of a long poll, which has none.
+func AppendEnvelope(dst []byte, s *Snapshot) []byte {
+	dst = append(dst, '{')
+	if s.Observer != "" {
+		dst = append(dst, `"observer":`...)
+		dst = append(AppendString(dst, s.Observer), ',')
+	}
+	dst = appendItems(append(dst, `"items":`...), s.Items)
+	dst = appendMember(dst, "primary_key", s.PrimaryKey)
+	dst = appendMember(dst, "epoch", s.Epoch)
+	dst = appendCount(dst, "seq", s.Seq)
+	dst = appendMember(dst, "position", string(s.Position))
+	dst = appendKeysAndMeta(dst, s)
+	return append(dst, '}')
+}
+
+func appendItems(dst []byte, items []diff.Item) []byte {
+	dst = append(dst, '[')
+	for i := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendRaw(dst, items[i].Data)
+	}
+	return append(dst, ']')
+}
+
+func appendKeysAndMeta(dst []byte, s *Snapshot) []byte {
+	if s.KeyType == KeyNumber {
+		dst = append(dst, `,"keys":[`...)
+		for i := range s.Items {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendString(dst, s.Items[i].Key)
+		}
+		dst = append(dst, ']')
+	}
+	if s.Meta != nil {
+		dst = append(appendName(dst, "meta"), s.Meta...)
+	}
+	return dst
+}
