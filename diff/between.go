@@ -1,6 +1,9 @@
 package diff
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Between returns the ops that turn old into new, in the order to apply them:
 // first every removal, then for each place of new in ascending order the item
@@ -13,21 +16,14 @@ import "bytes"
 // O(len(old) + len(new)), and O(m log m) for the m items between the first and
 // the last that differ in place.
 func Between(old, new []Item) []Op {
-	front := 0
-	for front < len(old) && front < len(new) && old[front].Key == new[front].Key {
-		front++
-	}
-	back := 0
-	for back < len(old)-front && back < len(new)-front &&
-		old[len(old)-1-back].Key == new[len(new)-1-back].Key {
-		back++
-	}
-	s := script{old: old, new: new, front: front, back: back}
-	s.match()
+	s := script{old: old, new: new}
+	s.matchEnds()
+	s.matchMiddle()
 	s.remove()
-	s.inPlace(0, 0, front)
+	s.inPlace(s.inFront)
 	s.place()
-	s.inPlace(len(old)-back, len(new)-back, back)
+	slices.Reverse(s.atBack)
+	s.inPlace(s.atBack)
 	return s.ops
 }
 
@@ -35,8 +31,9 @@ func Between(old, new []Item) []Op {
 // keys in both lists; only the middle is matched. Places in the middle count
 // from its start.
 type script struct {
-	old, new    []Item
-	front, back int
+	old, new        []Item
+	front, back     int   // how many
+	inFront, atBack []int // those of them with other data, as places of new
 
 	from []int  // middle of new → place in the middle of old, -1 for none
 	kept []bool // middle of old: the key is in new
@@ -44,11 +41,36 @@ type script struct {
 	ops  []Op
 }
 
+// matchEnds finds the items that both lists begin and end with.
+func (s *script) matchEnds() {
+	shorter := min(len(s.old), len(s.new))
+	for ; s.front < shorter; s.front++ {
+		before, after := &s.old[s.front], &s.new[s.front]
+		if before.Key != after.Key {
+			break
+		}
+		if !bytes.Equal(before.Data, after.Data) {
+			s.inFront = append(s.inFront, s.front)
+		}
+	}
+	for ; s.back < shorter-s.front; s.back++ {
+		i := len(s.new) - 1 - s.back
+		before, after := &s.old[len(s.old)-1-s.back], &s.new[i]
+		if before.Key != after.Key {
+			break
+		}
+		if !bytes.Equal(before.Data, after.Data) {
+			s.atBack = append(s.atBack, i)
+		}
+	}
+}
+
 func (s *script) oldMiddle() []Item { return s.old[s.front : len(s.old)-s.back] }
 func (s *script) newMiddle() []Item { return s.new[s.front : len(s.new)-s.back] }
 
-// match finds each item of the middle in the other list, and those that stay.
-func (s *script) match() {
+// matchMiddle finds each item of the middle in the other list, and those that
+// stay.
+func (s *script) matchMiddle() {
 	before, after := s.oldMiddle(), s.newMiddle()
 	s.from = make([]int, len(after))
 	s.kept = make([]bool, len(before))
@@ -88,13 +110,16 @@ func (s *script) remove() {
 	}
 }
 
-// inPlace names the items with altered data among n that have equal keys from
-// old[i] and new[j] on, when all before new[j] are in their places.
-func (s *script) inPlace(i, j, n int) {
-	for k := range n {
-		if before, after := &s.old[i+k], &s.new[j+k]; !bytes.Equal(before.Data, after.Data) {
-			s.ops = append(s.ops, Op{Kind: Changed, Key: after.Key, At: j + k, Data: after.Data, Old: before.Data})
+// inPlace names items of the front or the back by their places in new. Before
+// those in front nothing waits to be moved; before those at the back nothing
+// does any more.
+func (s *script) inPlace(places []int) {
+	for _, i := range places {
+		before, after := &s.old[i], &s.new[i]
+		if i >= s.front {
+			before = &s.old[len(s.old)-len(s.new)+i]
 		}
+		s.ops = append(s.ops, Op{Kind: Changed, Key: after.Key, At: i, Data: after.Data, Old: before.Data})
 	}
 }
 

@@ -1,0 +1,78 @@
+package diff
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestApplyRefuses(t *testing.T) {
+	tests := []struct {
+		name string
+		op   Op
+		want string
+	}{
+		{"added twice", Op{Kind: Added, Key: "a", At: 0}, "there already"},
+		{"added beyond the end", Op{Kind: Added, Key: "x", At: 4}, "at 4 of 3"},
+		{"added before the start", Op{Kind: Added, Key: "x", At: -1}, "at -1 of 3"},
+		{"removed unknown", Op{Kind: Removed, Key: "x", At: 0}, "not there"},
+		{"removed elsewhere", Op{Kind: Removed, Key: "a", At: 1}, "not there"},
+		{"removed out of bounds", Op{Kind: Removed, Key: "a", At: 3}, "at 3 of 3"},
+		{"changed unknown", Op{Kind: Changed, Key: "x", At: 0}, "not there"},
+		{"changed elsewhere", Op{Kind: Changed, Key: "a", At: 2}, "not there"},
+		{"changed out of bounds", Op{Kind: Changed, Key: "a", At: -1}, "at -1 of 3"},
+		{"moved unknown", Op{Kind: Changed, Key: "x", At: 0, Moved: true}, "not there"},
+		{"moved beyond the end", Op{Kind: Changed, Key: "a", At: 3, Moved: true}, "at 3 of 3"},
+		{"no kind", Op{Key: "a"}, "unknown"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list := items("a1 b2 c3")
+			got, err := Apply(list, []Op{tt.op})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Apply = %v, %v; want an error with %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestApplyLeavesItsListAlone(t *testing.T) {
+	old, new := items("a1 b2 c3 d4"), items("d5 x1 a1 c9")
+	got, err := Apply(old, Between(old, new))
+	if err != nil || !equal(got, new) {
+		t.Fatalf("Apply = %s, %v; want %s", show(got), err, show(new))
+	}
+	if want := items("a1 b2 c3 d4"); !equal(old, want) {
+		t.Errorf("Apply left its list as %s, want %s", show(old), show(want))
+	}
+}
+
+func TestFill(t *testing.T) {
+	old, new := items("a1 b2 c3 d4"), items("d5 x1 a1 c9")
+	want := Between(old, new)
+	bare := make([]Op, len(want))
+	for i, op := range want {
+		op.Old = nil
+		bare[i] = op
+	}
+	got, err := Fill(old, bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text(got) != text(want) {
+		t.Errorf("Fill\n got %s\nwant %s", text(got), text(want))
+	}
+	for i := range got {
+		if string(got[i].Old) != string(want[i].Old) {
+			t.Errorf("op %d has old %q, want %q", i, got[i].Old, want[i].Old)
+		}
+		if bare[i].Old != nil {
+			t.Errorf("op %d of the argument was altered", i)
+		}
+	}
+	if again, err := Fill(nil, got); err != nil || &again[0] != &got[0] {
+		t.Errorf("Fill of filled ops = %p, %v; want the same ops", again, err)
+	}
+	if _, err := Fill(items("a1"), bare); err == nil {
+		t.Error("Fill found old items in a list that lacks them")
+	}
+}
