@@ -115,11 +115,11 @@ func (s *script) remove() {
 // does any more.
 func (s *script) inPlace(places []int) {
 	for _, i := range places {
-		before, after := &s.old[i], &s.new[i]
+		j := i
 		if i >= s.front {
-			before = &s.old[len(s.old)-len(s.new)+i]
+			j += len(s.old) - len(s.new)
 		}
-		s.ops = append(s.ops, Op{Kind: Changed, Key: after.Key, At: i, Data: after.Data, Old: before.Data})
+		s.ops = append(s.ops, Op{Kind: Changed, Key: s.new[i].Key, At: i, Data: s.new[i].Data, Old: s.old[j].Data})
 	}
 }
 
