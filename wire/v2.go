@@ -28,28 +28,30 @@ type Hello struct {
 
 // Subscribed answers a Subscribe, and each entry of a Resume.
 type Subscribed struct {
-	ID         ID
-	Observer   string
-	Epoch      string
-	Seq        uint64
-	PrimaryKey string
+	ID         ID     `json:"id"`
+	Observer   string `json:"observer"`
+	Epoch      string `json:"epoch"`
+	Seq        uint64 `json:"seq"`
+	PrimaryKey string `json:"primary_key"`
 }
 
 // Stale says that the server cannot tell how current a session is.
 type Stale struct {
-	Since  time.Time // sent in UTC with milliseconds
-	Reason string
+	Since  time.Time `json:"since"` // sent in UTC with milliseconds
+	Reason string    `json:"reason"`
 }
 
 // Error says what was wrong with a frame of the client.
 type Error struct {
-	ID     ID
-	Code   Code
-	Detail string
+	ID     ID     `json:"id"`
+	Code   Code   `json:"code"`
+	Detail string `json:"detail"`
 }
 
 // Pong answers a Ping.
-type Pong struct{ ID ID }
+type Pong struct {
+	ID ID `json:"id"`
+}
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
 

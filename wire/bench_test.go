@@ -1,0 +1,62 @@
+package wire_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+func row(id, score int) []byte {
+	return fmt.Appendf(nil, `{"id":%d,"name":"somebody number %d","score":%d,"tags":["a","b"],"owner":{"id":4,"name":"Ada"},"created_at":"2026-11-23T08:00:00Z","note":null,"done":false}`, id, id, score)
+}
+
+func oneChange() *wire.Changes {
+	return &wire.Changes{Observer: observer, Epoch: "0123456789abcdef", Seq: 41, Position: at("42"), PrimaryKey: "id", KeyType: wire.KeyInteger,
+		Ops: []diff.Op{{Kind: diff.Changed, Key: "7", At: 3, Moved: true, Old: row(7, 1), Data: row(7, 2)}}}
+}
+
+func BenchmarkAppendChanges(b *testing.B) {
+	c := oneChange()
+	many := oneChange()
+	for i := range 99 {
+		many.Ops = append(many.Ops, diff.Op{Kind: diff.Changed, Key: fmt.Sprint(i), Old: row(i, 1), Data: row(i, 2)})
+	}
+	for _, bb := range []struct {
+		name string
+		c    *wire.Changes
+	}{{"1", c}, {"100", many}} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var dst []byte
+			for b.Loop() {
+				dst = wire.AppendChanges(dst[:0], bb.c)
+			}
+			b.SetBytes(int64(len(dst)))
+		})
+	}
+}
+
+func BenchmarkAppendV1(b *testing.B) {
+	c := oneChange()
+	b.ReportAllocs()
+	var dst []byte
+	for b.Loop() {
+		dst = wire.AppendV1(dst[:0], c, c.Ops[0])
+	}
+	b.SetBytes(int64(len(dst)))
+}
+
+func BenchmarkAppendSnapshot(b *testing.B) {
+	s := &wire.Snapshot{Observer: observer, Epoch: "e", Position: at("42"), PrimaryKey: "id", KeyType: wire.KeyInteger}
+	for i := range 100 {
+		s.Items = append(s.Items, diff.Item{Key: fmt.Sprint(i), Data: row(i, 1)})
+	}
+	b.ReportAllocs()
+	var dst []byte
+	for b.Loop() {
+		dst = wire.AppendSnapshot(dst[:0], s, wire.ReasonSubscribe)
+	}
+	b.SetBytes(int64(len(dst)))
+}
