@@ -1,0 +1,175 @@
+// Package affected answers which observers a changeset may touch.
+//
+// An Index holds what each observer read of each table. It may name an
+// observer whose list stays the same; it never leaves out one whose list does
+// not, as long as the dependencies it was given are true. A change of a table
+// that nobody reads costs one look-up, however many observers there are; any
+// other costs as much as there are hits and different sets of columns.
+//
+// An Index belongs to one goroutine: it takes no concurrent use.
+//
+// Pipeline: source → [affected] → observer.
+package affected
+
+import "github.com/wakeful-dev/wakeful/change"
+
+// AnyColumn stands among a dependency's columns for all of them: every change
+// of the table counts.
+const AnyColumn = "*"
+
+// Dependency is what an observer read of one table.
+type Dependency struct {
+	Table string
+	// Columns are those whose values matter. None: only rows that come or go
+	// do.
+	Columns []string
+	// Held lists the rows of Table that the observer read, where it knows all
+	// of them; nil where it may have read others too.
+	Held *Held
+}
+
+// Held names rows by their keys: the rows that went into a list, those that it
+// skipped (an offset) or only counted included. A row that is not held and
+// leaves the table then does not matter.
+type Held struct {
+	// Columns are the table's key.
+	Columns []string
+	// Keys has one value for each of Columns, as the images of changes have
+	// them. Where one is neither an int64 nor a string the rows count as not
+	// known.
+	Keys [][]any
+}
+
+// Index finds the observers that depend on what changed. ID names an observer.
+type Index[ID comparable] struct {
+	observers map[ID]*observer[ID]
+	tables    map[string]*table[ID]
+	round     uint64 // counts the calls of Affected
+}
+
+// New makes an empty index.
+func New[ID comparable]() *Index[ID] {
+	return &Index[ID]{observers: map[ID]*observer[ID]{}, tables: map[string]*table[ID]{}}
+}
+
+// observer is one observer and its places in the index.
+type observer[ID comparable] struct {
+	id     ID
+	places []*place[ID]
+	round  uint64 // the newest that named it
+}
+
+// table is all that is known about the readers of one table.
+type table[ID comparable] struct {
+	name   string
+	groups map[string]*group[ID]
+	order  []*group[ID] // the same, for a walk
+}
+
+// Len returns the number of observers.
+func (x *Index[ID]) Len() int { return len(x.observers) }
+
+// Replace sets what an observer depends on, in place of what it did before.
+// Nothing of reads is kept. It is cheap where nothing is different.
+func (x *Index[ID]) Replace(id ID, reads []Dependency) {
+	o := x.observers[id]
+	if o == nil {
+		o = &observer[ID]{id: id}
+		x.observers[id] = o
+	}
+	before := o.places
+	o.places = make([]*place[ID], 0, len(reads))
+	for i := range reads {
+		if i < len(before) && before[i].stillIs(&reads[i]) {
+			o.places = append(o.places, before[i])
+			before[i] = nil
+			continue
+		}
+		o.places = append(o.places, x.add(o, &reads[i]))
+	}
+	for _, p := range before {
+		x.drop(p)
+	}
+}
+
+// Remove forgets an observer. One that is not there is no error.
+func (x *Index[ID]) Remove(id ID) {
+	o := x.observers[id]
+	if o == nil {
+		return
+	}
+	for _, p := range o.places {
+		x.drop(p)
+	}
+	delete(x.observers, id)
+}
+
+// Affected calls visit once for each observer that the changeset may touch, in
+// no order. visit must not use the index.
+func (x *Index[ID]) Affected(set *change.Changeset, visit func(ID)) {
+	x.round++
+	name := func(p *place[ID]) {
+		if o := p.observer; o.round != x.round {
+			o.round = x.round
+			visit(o.id)
+		}
+	}
+	if set.Everything {
+		for _, t := range x.tables {
+			for _, g := range t.order {
+				g.all(x.round, name)
+			}
+		}
+		return
+	}
+	for i := range set.Changes {
+		c := &set.Changes[i]
+		t := x.tables[c.Table]
+		if t == nil {
+			continue
+		}
+		for _, g := range t.order {
+			g.visit(c, x.round, name)
+		}
+	}
+}
+
+func (x *Index[ID]) add(o *observer[ID], d *Dependency) *place[ID] {
+	t := x.tables[d.Table]
+	if t == nil {
+		t = &table[ID]{name: d.Table, groups: map[string]*group[ID]{}}
+		x.tables[d.Table] = t
+	}
+	shape, keys := d.shape()
+	g := t.groups[shape]
+	if g == nil {
+		g = newGroup[ID](t, shape, d)
+		t.groups[shape] = g
+		t.order = append(t.order, g)
+	}
+	return g.add(o, keys)
+}
+
+// drop takes a place out, and what is empty without it. Nil is no place.
+func (x *Index[ID]) drop(p *place[ID]) {
+	if p == nil {
+		return
+	}
+	g := p.group
+	g.drop(p)
+	if len(g.places) > 0 {
+		return
+	}
+	t := g.table
+	delete(t.groups, g.shape)
+	for i := range t.order {
+		if t.order[i] == g {
+			t.order[i] = t.order[len(t.order)-1]
+			t.order = t.order[:len(t.order)-1]
+			break
+		}
+	}
+	if len(t.order) == 0 {
+		delete(x.tables, t.name)
+	}
+}

@@ -1,0 +1,119 @@
+package affected
+
+import (
+	"slices"
+
+	"github.com/wakeful-dev/wakeful/change"
+)
+
+// group is the dependencies on one table that a change touches alike: same
+// columns, and rows known by the same key or not at all.
+type group[ID comparable] struct {
+	table   *table[ID]
+	shape   string
+	columns []string
+	any     bool // AnyColumn is among columns
+
+	places []*place[ID]
+	round  uint64 // the newest that named all of them
+
+	key  []string // nil: rows are not known
+	held map[string][]holder[ID]
+}
+
+// place is one dependency of one observer.
+type place[ID comparable] struct {
+	observer *observer[ID]
+	group    *group[ID]
+	slot     int // in group.places
+
+	keys  []string // what it holds, sorted, each once
+	slots []int    // where in group.held[keys[i]]
+}
+
+// holder is one key of a place.
+type holder[ID comparable] struct {
+	place *place[ID]
+	i     int // in place.keys
+}
+
+func newGroup[ID comparable](t *table[ID], shape string, d *Dependency) *group[ID] {
+	g := &group[ID]{
+		table:   t,
+		shape:   shape,
+		columns: slices.Clone(d.Columns),
+		any:     slices.Contains(d.Columns, AnyColumn),
+	}
+	if d.rowsKnown() {
+		g.key = slices.Clone(d.Held.Columns)
+		g.held = map[string][]holder[ID]{}
+	}
+	return g
+}
+
+// visit names the places that a change touches.
+func (g *group[ID]) visit(c *change.Change, round uint64, name func(*place[ID])) {
+	if g.round == round || !touches(c, g.columns, g.any) {
+		return
+	}
+	if c.Kind == change.Delete && g.key != nil {
+		if key, ok := keyOf(c, g.key); ok {
+			for _, h := range g.held[key] {
+				name(h.place)
+			}
+			return
+		}
+	}
+	g.all(round, name)
+}
+
+func (g *group[ID]) all(round uint64, name func(*place[ID])) {
+	if g.round == round {
+		return
+	}
+	g.round = round
+	for _, p := range g.places {
+		name(p)
+	}
+}
+
+func (g *group[ID]) add(o *observer[ID], keys []string) *place[ID] {
+	p := &place[ID]{observer: o, group: g, slot: len(g.places), keys: keys}
+	g.places = append(g.places, p)
+	if len(keys) > 0 {
+		p.slots = make([]int, len(keys))
+	}
+	for i, key := range keys {
+		p.slots[i] = len(g.held[key])
+		g.held[key] = append(g.held[key], holder[ID]{p, i})
+	}
+	return p
+}
+
+func (g *group[ID]) drop(p *place[ID]) {
+	last := len(g.places) - 1
+	g.places[p.slot] = g.places[last]
+	g.places[p.slot].slot = p.slot
+	g.places[last] = nil
+	g.places = g.places[:last]
+	for i, key := range p.keys {
+		holders := g.held[key]
+		last := len(holders) - 1
+		moved := holders[last]
+		holders[p.slots[i]] = moved
+		moved.place.slots[moved.i] = p.slots[i]
+		holders[last] = holder[ID]{}
+		if g.held[key] = holders[:last]; last == 0 {
+			delete(g.held, key)
+		}
+	}
+}
+
+// stillIs reports whether the dependency is the one that the place stands for.
+func (p *place[ID]) stillIs(d *Dependency) bool {
+	if p == nil || p.group.table.name != d.Table {
+		return false
+	}
+	shape, keys := d.shape()
+	return p.group.shape == shape && slices.Equal(p.keys, keys)
+}

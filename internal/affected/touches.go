@@ -1,0 +1,61 @@
+package affected
+
+import (
+	"slices"
+
+	"github.com/wakeful-dev/wakeful/change"
+)
+
+// Same reports whether two lists of dependencies are alike, entry by entry. It
+// may be false for lists that mean the same in another order.
+func Same(a, b []Dependency) bool {
+	return slices.EqualFunc(a, b, func(a, b Dependency) bool {
+		if a.Table != b.Table || !slices.Equal(a.Columns, b.Columns) || (a.Held == nil) != (b.Held == nil) {
+			return false
+		}
+		return a.Held == nil || (slices.Equal(a.Held.Columns, b.Held.Columns) &&
+			slices.EqualFunc(a.Held.Keys, b.Held.Keys, sameKey))
+	})
+}
+
+func sameKey(a, b []any) bool {
+	return slices.EqualFunc(a, b, change.Equal)
+}
+
+// Touches is Index.Affected for one observer: whether the changeset may touch
+// what depends on reads. It costs len(reads) for each change.
+func Touches(reads []Dependency, set *change.Changeset) bool {
+	if set.Everything {
+		return len(reads) > 0
+	}
+	for i := range set.Changes {
+		c := &set.Changes[i]
+		for j := range reads {
+			if reads[j].Table == c.Table && reads[j].touchedBy(c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touchedBy reports whether a change of the dependency's table counts.
+func (d *Dependency) touchedBy(c *change.Change) bool {
+	if !touches(c, d.Columns, slices.Contains(d.Columns, AnyColumn)) {
+		return false
+	}
+	if c.Kind != change.Delete || !d.rowsKnown() {
+		return true
+	}
+	key, ok := keyOf(c, d.Held.Columns)
+	return !ok || slices.ContainsFunc(d.Held.Keys, func(values []any) bool {
+		held, _ := encode(nil, values)
+		return string(held) == key
+	})
+}
+
+// touches looks at columns only. Without AnyColumn an update that leaves the
+// columns as they were does not count.
+func touches(c *change.Change, columns []string, any bool) bool {
+	return any || c.Touches(columns)
+}
