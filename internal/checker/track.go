@@ -1,0 +1,132 @@
+package checker
+
+import (
+	"fmt"
+
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/follow"
+)
+
+// Track is what one client was shown, in order.
+type Track struct {
+	c       *Checker
+	name    string
+	records []record
+	seen    map[*follow.List]int // the view of a list
+}
+
+// kind says what a record is about.
+type kind uint8
+
+const (
+	stateRecord    kind = iota // a whole list
+	messageRecord              // a list in the middle of a version 1 diff, or after it
+	progressRecord             // lists, some or all
+	wholeRecord                // lists, at one point
+	proofRecord                // version 1: lists, each after a whole diff
+	lastRecord                 // lists, when everything is over
+	faultRecord
+)
+
+// record is one thing that happened.
+type record struct {
+	kind     kind
+	removed  bool // messageRecord
+	order    int32
+	view     int32
+	sum      uint64
+	position change.Position
+	lists    []int32 // views, where there are several
+	detail   string  // faultRecord
+}
+
+func (r *record) views() []int32 {
+	switch r.kind {
+	case stateRecord, messageRecord:
+		return []int32{r.view}
+	}
+	return nil
+}
+
+// Track begins the record of a client. Its Watch is for the client's Config;
+// names are for violations.
+func (c *Checker) Track(name string) *Track {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &Track{c: c, name: name, seen: map[*follow.List]int{}}
+	c.tracks = append(c.tracks, t)
+	return t
+}
+
+// Watch hears what happens to the client.
+func (t *Track) Watch() follow.Watch {
+	return follow.Watch{
+		State: func(l *follow.List) {
+			t.note(record{kind: stateRecord, position: l.Position}, l)
+		},
+		Message: func(l *follow.List, m follow.Message) {
+			t.note(record{kind: messageRecord, removed: m.Removed, order: int32(m.Order)}, l)
+		},
+		Progress: func(p follow.Progress, lists []*follow.List) {
+			r := record{kind: progressRecord, position: p.Position}
+			if p.Whole {
+				r.kind = wholeRecord
+			}
+			t.cut(r, lists)
+		},
+		Proof: func(lists []*follow.List) { t.cut(record{kind: proofRecord}, lists) },
+		Fault: func(err error) {
+			t.c.mu.Lock()
+			defer t.c.mu.Unlock()
+			t.records = append(t.records, record{kind: faultRecord, detail: err.Error()})
+		},
+	}
+}
+
+// Last notes what the client holds when everything is over: every list must be
+// the newest result.
+func (t *Track) Last(lists []*follow.List) { t.cut(record{kind: lastRecord}, lists) }
+
+func (t *Track) note(r record, l *follow.List) {
+	view, ok := t.view(l)
+	if !ok {
+		return
+	}
+	r.view, r.sum = int32(view), l.Sum()
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	t.records = append(t.records, r)
+	if len(t.c.texts) < maxTexts {
+		if _, known := t.c.texts[r.sum]; !known {
+			t.c.texts[r.sum] = fmt.Sprintf("%s %s", follow.JSON(l.Items), l.Meta)
+		}
+	}
+}
+
+func (t *Track) cut(r record, lists []*follow.List) {
+	for _, l := range lists {
+		if view, ok := t.view(l); ok {
+			r.lists = append(r.lists, int32(view))
+		}
+	}
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	t.records = append(t.records, r)
+}
+
+// view finds the view of a list, which is a fault where there is none.
+func (t *Track) view(l *follow.List) (int, bool) {
+	view, ok := t.seen[l]
+	if ok {
+		return view, view >= 0
+	}
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	view, ok = t.c.byName[l.URL]
+	if !ok {
+		view = -1
+		t.records = append(t.records, record{kind: faultRecord, detail: "no view for " + l.URL})
+	}
+	t.seen[l] = view
+	return view, ok
+}

@@ -1,0 +1,17 @@
+// Package follow has the model clients of the wire protocol: what a client
+// must do, written down as code and not a step more.
+//
+// A Client speaks version 2: it holds changes back until the GET or subscribe
+// that they belong to is answered, follows epochs and sequence numbers, and
+// resumes from where it was. A ClientV1 speaks version 1 exactly as the
+// published clients do, with their weaknesses: it inserts what is added without
+// looking for its key. Both are strict: whatever the server sends against
+// the protocol is given to Watch.Fault, also where a lenient client would
+// not notice.
+//
+// They decode frames with encoding/json and not with package wire, so a
+// mistake in an encoder cannot hide behind the same mistake in its decoder.
+// Neither reconnects by itself: tests decide when a connection breaks.
+//
+// Pipeline: gateway → [follow].
+package follow

@@ -1,0 +1,223 @@
+package follow
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// frame is any frame of a version 2 server.
+type frame struct {
+	Type string          `json:"type"`
+	ID   json.RawMessage `json:"id"`
+	state
+	Ops    []op     `json:"ops"`
+	Whole  bool     `json:"whole"`
+	Behind []string `json:"behind"`
+	Code   string   `json:"code"`
+	Detail string   `json:"detail"`
+}
+
+// EndError is why a server closed an observer, or refused a frame.
+type EndError struct{ Code, Detail string }
+
+func (e *EndError) Error() string { return "follow: " + e.Code + ": " + e.Detail }
+
+// take handles one frame.
+func (c *Client) take(text []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.turn()
+	var f frame
+	if err := json.Unmarshal(text, &f); err != nil {
+		c.fault(fmt.Errorf("follow: frame: %w: %.200s", err, text))
+		return
+	}
+	if (f.Type == "hello") == c.greeted {
+		c.fault(fmt.Errorf("follow: %s while hello is %t", f.Type, c.greeted))
+	}
+	switch f.Type {
+	case "hello":
+		c.greeted = true
+	case "subscribed":
+		c.subscribed(&f)
+	case "changes", "snapshot":
+		c.stream(&f)
+	case "progress":
+		c.progress(&f)
+	case "stale":
+		c.stale = true
+	case "closed":
+		c.closed(&f)
+	case "error":
+		c.refused(&f)
+	}
+}
+
+func (f *frame) call() string { return keyText(string(f.ID)) }
+
+// subscribed says that frames of an observer may come now.
+func (c *Client) subscribed(f *frame) {
+	made := c.calls[f.call()]
+	if made == nil {
+		c.fault(fmt.Errorf("follow: subscribed answers %s, which was not asked", f.ID))
+		return
+	}
+	list := c.lists[f.Observer]
+	if made.url != "" {
+		c.unanswered--
+		if list == nil {
+			list = &List{URL: made.url, Observer: f.Observer, PrimaryKey: f.PrimaryKey}
+			c.lists[f.Observer] = list
+			delete(c.gone, f.Observer)
+		}
+		if list.answered {
+			made.done = true
+		}
+		return // else the snapshot makes it done
+	}
+	made.resumes--
+	made.done = made.resumes <= 0
+	if list == nil {
+		c.fault(fmt.Errorf("follow: subscribed to %s, which is not held", f.Observer))
+		return
+	}
+	// What was on its way before the server took the resume comes again.
+	list.answered, list.sent = true, false
+	delete(c.held, f.Observer)
+}
+
+// stream takes a snapshot or changes, or holds them.
+func (c *Client) stream(f *frame) {
+	if f.Seq == nil {
+		c.fault(fmt.Errorf("follow: %s of %s without seq", f.Type, f.Observer))
+		return
+	}
+	list := c.lists[f.Observer]
+	switch {
+	case list == nil && c.unanswered > 0:
+		c.held[f.Observer] = append(c.held[f.Observer], *f)
+	case list == nil:
+		c.fault(fmt.Errorf("follow: %s of %s, which is not followed (left: %t)", f.Type, f.Observer, c.gone[f.Observer]))
+	case f.Type == "snapshot":
+		c.snapshot(list, f)
+	case !list.answered:
+		c.held[f.Observer] = append(c.held[f.Observer], *f)
+	default:
+		c.changes(list, f)
+	}
+}
+
+// release takes what was held for lists that are answered now, and once
+// nothing is unanswered forgets the rest: it was for GETs that failed.
+func (c *Client) release() {
+	for observer, frames := range c.held {
+		list := c.lists[observer]
+		if list == nil || !list.answered {
+			if c.unanswered == 0 && list == nil {
+				delete(c.held, observer)
+			}
+			continue
+		}
+		delete(c.held, observer)
+		for i := range frames {
+			c.stream(&frames[i])
+		}
+	}
+}
+
+func (c *Client) snapshot(list *List, f *frame) {
+	list.sent, list.sentSeq, list.sentIn = true, *f.Seq, f.Epoch
+	if list.Epoch == f.Epoch && *f.Seq < list.Seq {
+		return
+	}
+	if list.Position != "" && list.Position.SameHistory(f.Position) && f.Position < list.Position {
+		c.fault(fmt.Errorf("follow: snapshot of %s goes back from %s to %s", list.URL, list.Position, f.Position))
+	}
+	if err := list.replace(&f.state); err != nil {
+		c.fault(err)
+		return
+	}
+	list.answered, list.ByHTTP = true, false
+	for _, made := range c.calls {
+		made.done = made.done || made.url == list.URL
+	}
+	c.notify(list)
+	c.release()
+}
+
+// changes applies the client's rule to one diff.
+func (c *Client) changes(list *List, f *frame) {
+	seq := *f.Seq
+	if list.sent && (list.sentIn != f.Epoch || list.sentSeq+1 != seq) {
+		c.fault(fmt.Errorf("follow: changes of %s: socket sent %s:%d after %s:%d",
+			list.URL, f.Epoch, seq, list.sentIn, list.sentSeq))
+	}
+	list.sent, list.sentSeq, list.sentIn = true, seq, f.Epoch
+	if list.Epoch == f.Epoch && seq <= list.Seq {
+		return
+	}
+	if list.Epoch != f.Epoch || seq != list.Seq+1 {
+		c.fault(fmt.Errorf("follow: changes of %s: got %s:%d on %s:%d", list.URL, f.Epoch, seq, list.Epoch, list.Seq))
+		list.answered = false
+		if _, err := c.resume(); err != nil {
+			c.fault(err)
+		}
+		return
+	}
+	if list.Position.SameHistory(f.Position) && f.Position < list.Position {
+		c.fault(fmt.Errorf("follow: changes of %s go back from %s to %s", list.URL, list.Position, f.Position))
+	}
+	if err := list.apply(f.Ops); err != nil {
+		c.fault(fmt.Errorf("follow: changes %d of %s: %w", seq, list.URL, err))
+	}
+	list.Seq, list.Position, list.ByHTTP = seq, f.Position, false
+	c.notify(list)
+}
+
+func (c *Client) progress(f *frame) {
+	if c.position.SameHistory(f.Position) && f.Position < c.position {
+		c.fault(fmt.Errorf("follow: progress goes back from %s to %s", c.position, f.Position))
+	}
+	c.position, c.whole, c.behind, c.stale = f.Position, f.Whole, f.Behind, false
+	if c.Watch.Progress == nil {
+		return
+	}
+	var covered []*List
+	for id, list := range c.lists {
+		newer := list.ByHTTP && !f.Position.Reaches(list.Position)
+		if list.answered && !list.Ended && !newer && !slices.Contains(f.Behind, id) {
+			covered = append(covered, list)
+		}
+	}
+	c.Watch.Progress(Progress{f.Position, f.Whole, f.Behind}, covered)
+}
+
+func (c *Client) closed(f *frame) {
+	list := c.lists[f.Observer]
+	if list == nil {
+		return
+	}
+	list.Ended = true
+	for _, made := range c.calls {
+		if made.url == list.URL {
+			made.done, made.err = true, &EndError{f.Code, f.Detail}
+		} else if made.url == "" && made.resumes > 0 {
+			made.resumes--
+			made.done = made.resumes == 0
+		}
+	}
+}
+
+func (c *Client) refused(f *frame) {
+	made := c.calls[f.call()]
+	if made == nil {
+		c.fault(&EndError{f.Code, f.Detail})
+		return
+	}
+	if made.url != "" && !made.done {
+		c.unanswered--
+		c.release()
+	}
+	made.done, made.err = true, &EndError{f.Code, f.Detail}
+}
