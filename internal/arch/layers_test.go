@@ -13,13 +13,13 @@ const module = "github.com/wakeful-dev/wakeful"
 // ships may import only packages of lower layers. Read downwards, it is the
 // way of a change from the database to a client.
 var layers = [][]string{
-	{"change", "diff", "internal/arch"},
-	{"source", "wire", "internal/mark"},
-	{"readset", "bus"},
+	{"change", "diff", "internal/arch", "internal/planted"},
+	{"source", "wire", "internal/follow", "internal/mark"},
+	{"readset", "bus", "internal/event"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
-	{"internal/affected"},
+	{"internal/affected", "internal/follow"},
 	{"internal/observer"},
 	{"internal/worker", "internal/gateway"},
 	{"."},
@@ -41,7 +41,7 @@ var outside = map[string]struct {
 	users []string
 	why   string
 }{
-	"github.com/gobwas/ws":     {[]string{"internal/gateway"}, "WebSockets without a goroutine or a buffer for each idle one"},
+	"github.com/gobwas/ws":     {[]string{"internal/gateway", "internal/follow"}, "WebSockets without a goroutine or a buffer for each idle one"},
 	"modernc.org/sqlite":       {[]string{"sqlite"}, "the database of the adapter, without cgo"},
 	"modernc.org/libc":         {[]string{"sqlite"}, "its C side, for the hooks"},
 	"golang.org/x/sys":         {[]string{"sqlite"}, "inotify"},
