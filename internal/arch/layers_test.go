@@ -41,11 +41,12 @@ var outside = map[string]struct {
 	users []string
 	why   string
 }{
-	"github.com/gobwas/ws":     {[]string{"internal/gateway", "internal/follow"}, "WebSockets without a goroutine or a buffer for each idle one"},
-	"modernc.org/sqlite":       {[]string{"sqlite"}, "the database of the adapter, without cgo"},
-	"modernc.org/libc":         {[]string{"sqlite"}, "its C side, for the hooks"},
-	"golang.org/x/sys":         {[]string{"sqlite"}, "inotify"},
-	"github.com/go-chi/chi/v5": {[]string{"examples/chi"}, "an example for its users"},
+	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow"}, "WebSockets without a goroutine or a buffer for each idle one"},
+	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer"}, "JSON in its canonical form, token by token"},
+	"modernc.org/sqlite":                          {[]string{"sqlite"}, "the database of the adapter, without cgo"},
+	"modernc.org/libc":                            {[]string{"sqlite"}, "its C side, for the hooks"},
+	"golang.org/x/sys":                            {[]string{"sqlite"}, "inotify"},
+	"github.com/go-chi/chi/v5":                    {[]string{"examples/chi"}, "an example for its users"},
 }
 
 // testOnly lists the modules for tests, and for the packages whose job is to test.
