@@ -161,6 +161,7 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 	}
 	c.mu.Lock()
 	c.unanswered++
+	c.turn()
 	c.mu.Unlock()
 	answer, err := c.observe(ctx, path, floor)
 	c.mu.Lock()
@@ -272,6 +273,9 @@ func (v View) Lists() []*List { return slices.Collect(maps.Values(v.c.lists)) }
 
 // Progress is the newest one: Position "" before the first.
 func (v View) Progress() Progress { return Progress{v.c.position, v.c.whole, v.c.behind} }
+
+// Waiting counts the GETs and subscribes that are not answered.
+func (v View) Waiting() int { return v.c.unanswered }
 
 // Stale says that the server cannot tell how current the session is.
 func (v View) Stale() bool { return v.c.stale }

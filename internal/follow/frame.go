@@ -198,7 +198,7 @@ func (c *Client) closed(f *frame) {
 	if list == nil {
 		return
 	}
-	list.Ended = true
+	list.Ended, list.Why = true, f.Code+": "+f.Detail
 	for _, made := range c.calls {
 		if made.url == list.URL {
 			made.done, made.err = true, &EndError{f.Code, f.Detail}

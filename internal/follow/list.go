@@ -24,8 +24,9 @@ type List struct {
 	// ByHTTP: the state came with an HTTP answer, so frames already on their
 	// way may be older.
 	ByHTTP bool
-	// Ended: the server has closed the observer.
+	// Ended: the server has closed the observer; Why is its code and detail.
 	Ended bool
+	Why   string
 
 	answered bool   // its GET or subscribe, or else what comes is held
 	sent     bool   // the socket has sent sentSeq

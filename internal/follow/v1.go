@@ -197,7 +197,7 @@ func (c *ClientV1) proof([]byte) {
 // apply does to the list what the published client does.
 func (c *ClientV1) apply(list *List, m *message) {
 	if m.Msg == "closed" {
-		list.Ended = true
+		list.Ended, list.Why = true, m.Code
 		return
 	}
 	if m.PrimaryKey != list.PrimaryKey {
