@@ -9,6 +9,8 @@
 // Pipeline: database → source → [change] → affected.
 package change
 
+import "math"
+
 // Kind says what became of a row, or of a whole table.
 type Kind uint8
 
@@ -88,12 +90,15 @@ func (c *Change) alters(name string) bool {
 }
 
 // Equal reports whether two values of an image are surely the same to the
-// database. Unknown equals nothing, NaN does not equal itself.
+// database. Unknown equals nothing, NaN does not equal itself, and 0 is not −0.
 func Equal(a, b any) bool {
 	switch x := a.(type) {
 	case []byte:
 		y, ok := b.([]byte)
 		return ok && string(x) == string(y)
+	case float64:
+		y, ok := b.(float64)
+		return ok && x == y && math.Signbit(x) == math.Signbit(y)
 	case unknown:
 		return false
 	}
