@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Builds the demo and runs it in Chromium. Exit code 77: the browser or its
+# driver cannot be had here.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+CHROMIUM=${CHROMIUM:-$(command -v .cache/bin/chromium chromium chromium-browser google-chrome | head -n 1 || true)}
+[ -n "$CHROMIUM" ] || { echo "no Chromium"; exit 77; }
+[ -d e2e/browser/node_modules/playwright-core ] || { echo "no playwright-core (scripts/setup.sh installs it)"; exit 77; }
+case $CHROMIUM in /*) ;; *) CHROMIUM=$PWD/$CHROMIUM ;; esac
+
+mkdir -p .cache
+go build -o .cache/wakeful ./cmd/wakeful
+CHROMIUM=$CHROMIUM WAKEFUL_BINARY=$PWD/.cache/wakeful exec timeout 180 node --test --test-timeout 170000 e2e/browser/board.test.mjs
