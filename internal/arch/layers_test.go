@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
-	{"internal/affected", "internal/follow"},
+	{"internal/affected"},
 	{"internal/observer"},
 	{"internal/worker", "internal/gateway"},
 	{"."},
@@ -59,6 +59,9 @@ func TestLayers(t *testing.T) {
 	height := map[string]int{}
 	for i, layer := range layers {
 		for _, p := range layer {
+			if _, twice := height[p]; twice {
+				t.Errorf("package %s is in two layers", p)
+			}
 			height[p] = i
 		}
 	}
