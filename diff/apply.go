@@ -14,6 +14,19 @@ func Apply(list []Item, ops []Op) ([]Item, error) {
 	if len(ops) == 0 {
 		return list, nil
 	}
+	if len(ops) >= many {
+		if out, ok := merge(list, ops); ok {
+			return out, nil
+		}
+	}
+	return stepwise(list, ops)
+}
+
+// many is the number of ops from which a walk along the whole list costs less
+// than a search for each.
+const many = 16
+
+func stepwise(list []Item, ops []Op) ([]Item, error) {
 	out := make([]Item, len(list), len(list)+len(ops))
 	copy(out, list)
 	for i := range ops {

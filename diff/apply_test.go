@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -44,6 +45,38 @@ func TestApplyLeavesItsListAlone(t *testing.T) {
 	if want := items("a1 b2 c3 d4"); !equal(old, want) {
 		t.Errorf("Apply left its list as %s, want %s", show(old), show(want))
 	}
+}
+
+// TestMergeIsApply plays random scripts, most of which do not fit, both ways:
+// where the walk has an answer it is that of the steps.
+func TestMergeIsApply(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	fit, walked := 0, 0
+	for range 200_000 {
+		list := items("a1 b2 c3 d4")[:random.IntN(5)]
+		ops := make([]Op, random.IntN(4))
+		for i := range ops {
+			ops[i] = Op{
+				Kind: Kind(random.IntN(3) + 1), Key: string(rune('a' + random.IntN(6))),
+				At: random.IntN(5), Moved: random.IntN(2) == 0, Data: []byte("9"),
+			}
+			if ops[i].Kind != Changed {
+				ops[i].Moved = false
+			}
+		}
+		want, err := stepwise(list, ops)
+		got, ok := merge(list, ops)
+		if err == nil {
+			fit++
+		}
+		if ok {
+			walked++
+		}
+		if ok && (err != nil || !equal(got, want)) {
+			t.Fatalf("%s on %s: in one walk %s, step by step %s, %v", text(ops), show(list), show(got), show(want), err)
+		}
+	}
+	t.Logf("%d scripts fit, %d were walked", fit, walked)
 }
 
 func TestFill(t *testing.T) {

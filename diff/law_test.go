@@ -103,12 +103,13 @@ func wrong(old, new []Item, ops []Op) error {
 	if got := c.list(); !equal(got, new) {
 		return fmt.Errorf("a client of version 1 ends with %s", show(got))
 	}
-	applied, err := Apply(old, ops)
+	stepped, err := stepwise(old, ops)
 	if err != nil {
 		return err
 	}
-	if !equal(applied, new) {
-		return fmt.Errorf("Apply ends with %s", show(applied))
+	merged, ok := merge(old, ops)
+	if !ok || !equal(stepped, new) || !equal(merged, new) {
+		return fmt.Errorf("step by step ends with %s, in one walk with %s (%t)", show(stepped), show(merged), ok)
 	}
 	return wrongShape(old, new, ops)
 }
