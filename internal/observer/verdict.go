@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/wakeful-dev/wakeful/bus"
@@ -158,5 +159,5 @@ func judgeCover(o *Outcome, covers func(table string) error) *Verdict {
 }
 
 func isDeclared(read readset.Read) bool {
-	return len(read.Columns) > 0 && read.Columns[0] == readset.AnyColumn
+	return slices.Contains(read.Columns, readset.AnyColumn)
 }
