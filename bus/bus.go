@@ -38,9 +38,13 @@ type Message struct {
 	From string
 	// Life tells one run of a member from the next of the same name.
 	Life string
-	// Number counts what one life of From sent to one other member from 1 on.
-	// 0: not counted, handled as it comes.
+	// To is the life of the receiver that Number and Ack count for; "" while
+	// From does not know it. A receiver of another life ignores the two.
+	To string
+	// Number counts what Life sent to To, from 1 on. 0: not counted.
 	Number uint64
+	// Ack: every Number up to it has come to From.
+	Ack uint64
 	// Body is one of the types below; nil in a message that only serves the
 	// link.
 	Body Body
@@ -50,10 +54,16 @@ type Message struct {
 
 // LinkState keeps two members in step.
 type LinkState struct {
-	Sent     uint64 `json:"sent"`               // highest Number sent to the receiver
-	Peer     string `json:"peer,omitempty"`     // the life of the receiver that Received counts
-	Received uint64 `json:"received,omitempty"` // every Number up to it has come
-	Missing  bool   `json:"missing,omitempty"`  // send again from Received+1 on
+	Sent    uint64  `json:"sent"`              // highest Number sent to the receiver
+	Oldest  uint64  `json:"oldest"`            // lowest Number that can be sent again; Sent+1 for none
+	Missing []Range `json:"missing,omitempty"` // to be sent again
+	Ask     bool    `json:"ask,omitempty"`     // the receiver is to answer with its own state
+}
+
+// Range is the Numbers from First to Last, both included.
+type Range struct {
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
 }
 
 // Body is what a message says.
