@@ -48,7 +48,7 @@ type parser struct {
 // ParseList reads the body of a view's 200 answer. Errors say which item and
 // field is at fault; ErrTooLarge where there are more than limit items.
 func ParseList(body []byte, key []string, prior *List, limit int) (*List, error) {
-	p := &parser{body: bytes.TrimSpace(body), key: key, prior: prior, limit: limit, list: &List{}}
+	p := &parser{body: bytes.Trim(body, " \t\r\n"), key: key, prior: prior, limit: limit, list: &List{}}
 	p.compact = bytes.ContainsAny(p.body, "\n\r") || bytes.Contains(p.body, []byte(`": `))
 	if err := p.parse(); err != nil {
 		return nil, err
