@@ -1,0 +1,408 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/bus/bustest"
+)
+
+// station is a link with what it was told, in order: "from: text", "lost peer",
+// "gone peer".
+type station struct {
+	link  *bus.Link
+	stop  func() // ends Run and waits for it
+	hears func(event string)
+
+	mu     sync.Mutex
+	events []string
+	inside bool
+}
+
+func (s *station) tell(t *testing.T, event string) {
+	s.mu.Lock()
+	if s.inside {
+		t.Error("a callback was called while another was running")
+	}
+	s.inside = true
+	s.events = append(s.events, event)
+	s.mu.Unlock()
+	if s.hears != nil {
+		s.hears(event)
+	}
+	s.mu.Lock()
+	s.inside = false
+	s.mu.Unlock()
+}
+
+// heard returns what was told, and forgets it.
+func (s *station) heard() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events := s.events
+	s.events = nil
+	return events
+}
+
+func (s *station) send(t *testing.T, to, text string) {
+	t.Helper()
+	if err := s.link.Send(to, &bus.Leave{Observer: text}); err != nil {
+		t.Errorf("Send(%q, %q): %v", to, text, err)
+	}
+}
+
+// open makes a station and runs it until the end of the test, or stop.
+func open(t *testing.T, b bus.Bus, name string, with func(*bus.LinkConfig)) *station {
+	t.Helper()
+	s := &station{}
+	cfg := bus.LinkConfig{
+		Bus: b, Name: name,
+		Handle: func(from, life string, body bus.Body) {
+			if life == "" {
+				t.Error("no life")
+			}
+			s.tell(t, from+": "+body.(*bus.Leave).Observer)
+		},
+		Lost: func(peer string) { s.tell(t, "lost "+peer) },
+		Gone: func(peer string) { s.tell(t, "gone "+peer) },
+	}
+	if with != nil {
+		with(&cfg)
+	}
+	link, err := bus.NewLink(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.link = link
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- link.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// pass lets time pass on the clock of a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }
+
+func wants(t *testing.T, name string, got []string, want ...string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s heard\n got %.300q\nwant %.300q", name, got, want)
+	}
+}
+
+func lines(from string, first, last int) []string {
+	list := make([]string, 0, last-first+1)
+	for n := first; n <= last; n++ {
+		list = append(list, from+": "+strconv.Itoa(n))
+	}
+	return list
+}
+
+// TestLinkLaw: whatever the bus does, everything sent is handed on exactly
+// once and in order, both ways, the last one too.
+func TestLinkLaw(t *testing.T) {
+	const count = 1500
+	for _, rate := range []float64{0, 0.01, 0.1, 0.3} {
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprintf("rate %v seed %d", rate, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := bustest.Faulty(bus.New(), seed, rate)
+					a, z := open(t, b, "a", nil), open(t, b, "z", nil)
+					for n := 1; n <= count; n++ {
+						a.send(t, "z", strconv.Itoa(n))
+						if n%3 == 0 {
+							z.send(t, "a", strconv.Itoa(n/3))
+						}
+						if n%100 == 0 {
+							pass(time.Duration(n%7) * time.Millisecond)
+						}
+					}
+					pass(30 * time.Second)
+					wants(t, "a", a.heard(), lines("z", 1, count/3)...)
+					wants(t, "z", z.heard(), lines("a", 1, count)...)
+				})
+			})
+		}
+	}
+}
+
+// TestLinkTail: one lost message is found though nothing follows it.
+func TestLinkTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &cut{Bus: bus.New()}
+		a, z := open(t, b, "a", nil), open(t, b, "z", nil)
+		a.send(t, "z", "1")
+		synctest.Wait()
+		b.lose("z", true)
+		a.send(t, "z", "2")
+		synctest.Wait()
+		b.lose("z", false)
+		pass(21 * time.Millisecond)
+		synctest.Wait()
+		wants(t, "z", z.heard(), "a: 1", "a: 2")
+	})
+}
+
+// cut loses everything to some members.
+type cut struct {
+	bus.Bus
+	mu    sync.Mutex
+	lost  map[string]bool
+	count int // messages passed on
+}
+
+func (c *cut) lose(to string, lose bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost == nil {
+		c.lost = map[string]bool{}
+	}
+	c.lost[to] = lose
+}
+
+func (c *cut) Send(to string, m bus.Message) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost[to] {
+		return nil
+	}
+	c.count++
+	return c.Bus.Send(to, m)
+}
+
+func (c *cut) sent() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.count
+	c.count = 0
+	return n
+}
+
+// TestLinkIdle: two members with nothing to say send a heartbeat each second.
+func TestLinkIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &cut{Bus: bus.New()}
+		a, _ := open(t, b, "a", nil), open(t, b, "z", nil)
+		a.send(t, "z", "1")
+		pass(5500 * time.Millisecond)
+		b.sent()
+		pass(100 * time.Second)
+		if n := b.sent(); n < 198 || n > 204 {
+			t.Errorf("%d messages in 100 s, want one a second from each side", n)
+		}
+		wants(t, "a", a.heard())
+	})
+}
+
+// TestLinkCost: without loss there is little more than the messages themselves.
+func TestLinkCost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &cut{Bus: bus.New()}
+		a, z := open(t, b, "a", nil), open(t, b, "z", nil)
+		a.send(t, "z", "0")
+		pass(time.Second)
+		b.sent()
+		const count = 6400
+		for n := 1; n <= count; n++ {
+			a.send(t, "z", strconv.Itoa(n))
+		}
+		synctest.Wait()
+		if n := b.sent(); n > count+count/64+2 {
+			t.Errorf("%d messages for %d", n, count)
+		}
+		wants(t, "z", z.heard(), lines("a", 0, count)...)
+	})
+}
+
+// TestLinkRestart: a peer's next life is a loss, and then a clean stream.
+func TestLinkRestart(t *testing.T) {
+	for _, rate := range []float64{0, 0.1, 0.3} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := bustest.Faulty(bus.New(), 7, rate)
+				a, z := open(t, b, "a", nil), open(t, b, "z", nil)
+				for n := 1; n <= 50; n++ {
+					a.send(t, "z", strconv.Itoa(n))
+					z.send(t, "a", strconv.Itoa(n))
+				}
+				pass(10 * time.Second)
+				wants(t, "a", a.heard(), lines("z", 1, 50)...)
+				z.stop()
+				a.send(t, "z", "to nobody")
+
+				z = open(t, b, "z", nil)
+				a.hears = func(event string) {
+					if event == "lost z" {
+						a.send(t, "z", "anew")
+					}
+				}
+				pass(10 * time.Second)
+				wants(t, "a", a.heard(), "lost z")
+				wants(t, "z", z.heard(), "a: anew")
+				for n := 1; n <= 50; n++ {
+					a.send(t, "z", strconv.Itoa(n))
+					z.send(t, "a", strconv.Itoa(n))
+				}
+				pass(10 * time.Second)
+				wants(t, "a", a.heard(), lines("z", 1, 50)...)
+				wants(t, "z", z.heard(), lines("a", 1, 50)...)
+			})
+		})
+	}
+}
+
+// TestLinkOverflow: what a peer did not take in time is lost on both sides, in
+// order with what follows.
+func TestLinkOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &cut{Bus: bus.New()}
+		small := func(cfg *bus.LinkConfig) { cfg.Log = 10 }
+		a, z := open(t, b, "a", small), open(t, b, "z", small)
+		a.send(t, "z", "1")
+		z.send(t, "a", "1")
+		pass(time.Second)
+		b.lose("z", true)
+		for n := 2; n <= 13; n++ {
+			a.send(t, "z", strconv.Itoa(n))
+		}
+		pass(time.Second)
+		b.lose("z", false)
+		pass(2 * time.Second)
+		a.send(t, "z", "14")
+		z.send(t, "a", "2")
+		pass(time.Second)
+		wants(t, "a", a.heard(), "z: 1", "lost z", "z: 2")
+		wants(t, "z", z.heard(), "a: 1", "lost a", "a: 12", "a: 13", "a: 14")
+	})
+}
+
+// TestLinkGone: a peer that is silent is forgotten; when it is heard again both
+// sides begin anew.
+func TestLinkGone(t *testing.T) {
+	for _, both := range []bool{true, false} {
+		t.Run(fmt.Sprintf("both ways cut %v", both), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &cut{Bus: bus.New()}
+				a, z := open(t, b, "a", nil), open(t, b, "z", nil)
+				a.send(t, "z", "1")
+				z.send(t, "a", "1")
+				pass(time.Minute)
+				wants(t, "a", a.heard(), "z: 1")
+				wants(t, "z", z.heard(), "a: 1")
+
+				b.lose("z", true)
+				b.lose("a", both)
+				pass(17 * time.Second)
+				wants(t, "z", z.heard(), "gone a")
+				if both {
+					wants(t, "a", a.heard(), "gone z")
+				} else {
+					wants(t, "a", a.heard())
+				}
+
+				b.lose("z", false)
+				b.lose("a", false)
+				pass(5 * time.Second)
+				a.send(t, "z", "2")
+				pass(time.Second)
+				z.send(t, "a", "2")
+				pass(time.Second)
+				wants(t, "z", z.heard(), "a: 2")
+				if both {
+					wants(t, "a", a.heard(), "z: 2")
+				} else {
+					wants(t, "a", a.heard(), "lost z", "z: 2")
+				}
+			})
+		})
+	}
+}
+
+// TestLinkNobody: what is sent to nobody ends in Gone, and costs little.
+func TestLinkNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &cut{Bus: bus.New()}
+		a := open(t, b, "a", nil)
+		for n := range 1000 {
+			a.send(t, "nobody", strconv.Itoa(n))
+		}
+		pass(20 * time.Second)
+		wants(t, "a", a.heard(), "gone nobody")
+		if n := b.sent(); n > 40 {
+			t.Errorf("%d messages to nobody", n)
+		}
+	})
+}
+
+// TestLinkLateStart: what is sent before the receiver runs arrives.
+func TestLinkLateStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.New()
+		a := open(t, b, "a", nil)
+		for n := 1; n <= 100; n++ {
+			a.send(t, "z", strconv.Itoa(n))
+		}
+		pass(3 * time.Second)
+		z := open(t, b, "z", nil)
+		pass(time.Second)
+		wants(t, "z", z.heard(), lines("a", 1, 100)...)
+		wants(t, "a", a.heard())
+	})
+}
+
+// TestLinkReply: a callback may send.
+func TestLinkReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bustest.Faulty(bus.New(), 3, 0.05)
+		var a, z *station
+		z = open(t, b, "z", nil)
+		a = open(t, b, "a", nil)
+		z.hears = func(string) { z.send(t, "a", "pong") }
+		left := 200
+		a.hears = func(string) {
+			if left--; left > 0 {
+				a.send(t, "z", "ping")
+			}
+		}
+		a.send(t, "z", "ping")
+		pass(time.Minute)
+		if n := len(a.heard()); n != 200 {
+			t.Errorf("%d replies, want 200", n)
+		}
+	})
+}
+
+func TestLinkRefuses(t *testing.T) {
+	if _, err := bus.NewLink(bus.LinkConfig{}); err == nil {
+		t.Error("a link without a bus was made")
+	}
+	b := bus.New()
+	a := open(t, b, "a", nil)
+	if err := a.link.Send("a", &bus.Leave{}); err == nil {
+		t.Error("Send to itself was taken")
+	}
+	if err := a.link.Send("b", nil); err == nil {
+		t.Error("Send of nothing was taken")
+	}
+	a.stop()
+	if err := a.link.Send("b", &bus.Leave{}); !errors.Is(err, bus.ErrStopped) {
+		t.Errorf("Send after Run: %v, want ErrStopped", err)
+	}
+	if err := a.link.Run(context.Background()); err == nil {
+		t.Error("Run ran twice")
+	}
+}
