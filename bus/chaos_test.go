@@ -76,6 +76,8 @@ func chaos(t *testing.T, seed uint64) {
 	pass(40 * time.Second)
 	for _, a := range actors {
 		checkStream(t, a.heard())
+	}
+	for _, a := range actors {
 		a.say(t)
 		a.say(t)
 	}

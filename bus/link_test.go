@@ -17,11 +17,11 @@ import (
 // station is a link with what it was told, in order: "from: text", "lost peer",
 // "gone peer".
 type station struct {
-	link  *bus.Link
-	stop  func() // ends Run and waits for it
-	hears func(event string)
+	link *bus.Link
+	stop func() // ends Run and waits for it
 
 	mu     sync.Mutex
+	hears  func(event string)
 	events []string
 	inside bool
 }
@@ -33,12 +33,19 @@ func (s *station) tell(t *testing.T, event string) {
 	}
 	s.inside = true
 	s.events = append(s.events, event)
+	hears := s.hears
 	s.mu.Unlock()
-	if s.hears != nil {
-		s.hears(event)
+	if hears != nil {
+		hears(event)
 	}
 	s.mu.Lock()
 	s.inside = false
+	s.mu.Unlock()
+}
+
+func (s *station) onEvent(hears func(event string)) {
+	s.mu.Lock()
+	s.hears = hears
 	s.mu.Unlock()
 }
 
@@ -245,11 +252,11 @@ func TestLinkRestart(t *testing.T) {
 				a.send(t, "z", "to nobody")
 
 				z = open(t, b, "z", nil)
-				a.hears = func(event string) {
+				a.onEvent(func(event string) {
 					if event == "lost z" {
 						a.send(t, "z", "anew")
 					}
-				}
+				})
 				pass(10 * time.Second)
 				wants(t, "a", a.heard(), "lost z")
 				wants(t, "z", z.heard(), "a: anew")
@@ -371,13 +378,13 @@ func TestLinkReply(t *testing.T) {
 		var a, z *station
 		z = open(t, b, "z", nil)
 		a = open(t, b, "a", nil)
-		z.hears = func(string) { z.send(t, "a", "pong") }
+		z.onEvent(func(string) { z.send(t, "a", "pong") })
 		left := 200
-		a.hears = func(string) {
+		a.onEvent(func(string) {
 			if left--; left > 0 {
 				a.send(t, "z", "ping")
 			}
-		}
+		})
 		a.send(t, "z", "ping")
 		pass(time.Minute)
 		if n := len(a.heard()); n != 200 {
