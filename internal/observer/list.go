@@ -48,8 +48,8 @@ type parser struct {
 // ParseList reads the body of a view's 200 answer. Errors say which item and
 // field is at fault; ErrTooLarge where there are more than limit items.
 func ParseList(body []byte, key []string, prior *List, limit int) (*List, error) {
-	p := &parser{body: bytes.Trim(body, " \t\r\n"), key: key, prior: prior, limit: limit, list: &List{}}
-	p.compact = bytes.ContainsAny(p.body, "\n\r") || bytes.Contains(p.body, []byte(`": `))
+	p := &parser{body: bytes.Trim(body, " \t\r\n"), key: key, prior: prior, limit: limit}
+	p.compact = bytes.IndexByte(p.body, '\n') >= 0 || bytes.IndexByte(p.body, '\r') >= 0 || bytes.Contains(p.body, []byte(`": `))
 	if err := p.parse(); err != nil {
 		return nil, err
 	}
@@ -67,6 +67,11 @@ func (p *parser) parse() error {
 	if len(p.body) == 0 {
 		return errors.New("the answer is empty, not a JSON list or object")
 	}
+	p.list = &List{}
+	if p.unchanged() {
+		return nil
+	}
+	p.list.KeyType = wire.KeyNone
 	decoder := newDecoder(p.body)
 	switch decoder.PeekKind() {
 	case '[':

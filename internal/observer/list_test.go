@@ -217,3 +217,41 @@ func BenchmarkParseList(b *testing.B) {
 		})
 	}
 }
+
+// FuzzUnchanged: reading a list with the help of the one before it gives what
+// reading it alone gives, and refuses what that refuses.
+func FuzzUnchanged(f *testing.F) {
+	f.Add([]byte(`[{"id":1},{"id":2},{"id":3}]`), []byte(`[{"id":1},{"id":9},{"id":3}]`))
+	f.Add([]byte(`[{"id":1},{"id":2},{"id":3}]`), []byte(`[{"id":2},{"id":3}]`))
+	f.Add([]byte(`[{"id":1},{"id":2}]`), []byte(`[{"id":1},{"id":2},{"id":3},{"id":4}]`))
+	f.Add([]byte(`[{"id":1},{"id":2}]`), []byte(`[{"id":1},{"id":2},]`))
+	f.Add([]byte(`[{"id":1},{"id":2}]`), []byte(`[{"id":1},,{"id":2}]`))
+	f.Add([]byte(`[{"id":1}]`), []byte(`[{"id":1},{"id":1}]`))
+	f.Add([]byte(`[{"id":1}]`), []byte(`[{"id":0,"a":[2,{"id":1}]}]`))
+	f.Add([]byte(`[{",":1,"id":1}]`), []byte(`[{"k":"x,{",":1,"id":1}]`))
+	f.Add([]byte(`[{"id":1},{"id":2}]`), []byte(`[{"id":2}{"id":2}]`))
+	f.Add([]byte(`[{"id":1},{"id":2}]`), []byte(`[]`))
+	f.Fuzz(func(t *testing.T, before, after []byte) {
+		prior, err := ParseList(before, []string{"id"}, nil, 20)
+		if err != nil {
+			return
+		}
+		alone, errAlone := ParseList(after, []string{"id"}, nil, 20)
+		with, errWith := ParseList(after, []string{"id"}, prior, 20)
+		if errAlone != nil {
+			if errWith == nil {
+				t.Fatalf("after %s, %s is accepted as %s, alone it is: %v", before, after, text(with), errAlone)
+			}
+			return
+		}
+		if errWith != nil {
+			return // a key that changed its type, an object that lost its own key
+		}
+		if alone.single || prior.single {
+			return // the prior one decides which key it has
+		}
+		if text(alone) != text(with) {
+			t.Fatalf("after %s, %s is read as\n%s, alone as\n%s", before, after, text(with), text(alone))
+		}
+	})
+}
