@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/affected"
+	"github.com/wakeful-dev/wakeful/internal/event"
+)
+
+// stream reads the source's changes into the inbox. When the stream breaks it
+// begins a new one, and everything is evaluated again: what happened between
+// the two is not known.
+func (w *Worker) stream(ctx context.Context) {
+	wait := 10 * time.Millisecond
+	for ctx.Err() == nil {
+		from := w.cfg.Source.Position()
+		w.inbox.put(func() { w.restart(from) })
+		err := w.read(ctx, from, &wait)
+		if ctx.Err() != nil {
+			return
+		}
+		w.inbox.put(func() { w.sourceLost(err) })
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// read hands on the changes of one stream until it ends.
+func (w *Worker) read(ctx context.Context, from change.Position, wait *time.Duration) error {
+	for changeset, err := range w.cfg.Source.Stream(ctx, from) {
+		if err != nil {
+			return err
+		}
+		*wait = 10 * time.Millisecond
+		w.inbox.put(func() { w.note(&changeset) })
+	}
+	return errors.New("the stream ended")
+}
+
+// restart begins a stream at a position: what is older is not known.
+func (w *Worker) restart(from change.Position) {
+	w.processed = from
+	w.recent.restart(from)
+	if w.streaming {
+		return
+	}
+	w.streaming = true
+	w.cfg.Events.Record(event.Event{Kind: event.SourceBack})
+	for _, o := range w.observers {
+		w.markDirty(o, "")
+	}
+}
+
+func (w *Worker) sourceLost(err error) {
+	w.streaming = false
+	w.cfg.Events.Record(event.Event{Kind: event.SourceLost, Detail: err.Error()})
+}
+
+// note takes in one changeset.
+func (w *Worker) note(c *change.Changeset) {
+	w.recent.add(c)
+	w.processed = c.Position
+	w.index.Affected(c, func(id string) {
+		if o := w.observers[id]; o != nil {
+			w.touch(o, c)
+		}
+	})
+}
+
+// touch marks an observer dirty by a change, unless its list, or the one that
+// is being made, contains the change already.
+func (w *Worker) touch(o *live, c *change.Changeset) {
+	if o.stamp != nil && o.stamp.Contains(c) {
+		return
+	}
+	if o.running != nil && o.running.contains(c) {
+		return
+	}
+	w.markDirty(o, c.Position)
+}
+
+func (w *Worker) markDirty(o *live, stale change.Position) {
+	if o.dirty || o.ended || o.stamp == nil {
+		return
+	}
+	o.dirty, o.stale = true, stale
+	if !o.listed {
+		o.listed = true
+		w.dirty = append(w.dirty, o)
+	}
+}
+
+// catchUp looks at the changes after a list's snapshot with the reads that
+// made it: they came while it was evaluated, when these were not in the index.
+func (w *Worker) catchUp(o *live) {
+	changes, complete := w.recent.after(o.stamp)
+	if !complete {
+		w.markDirty(o, "")
+		return
+	}
+	for _, c := range changes {
+		if affected.Touches(o.reads, c) {
+			w.markDirty(o, c.Position)
+			return
+		}
+	}
+}

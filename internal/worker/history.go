@@ -1,0 +1,49 @@
+package worker
+
+import (
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/source"
+)
+
+// Bounds of the changes remembered for evaluations that are in flight.
+const (
+	maxRecentSets    = 8_192
+	maxRecentChanges = 131_072
+)
+
+// history holds the newest changesets, oldest first.
+type history struct {
+	sets    []*change.Changeset
+	changes int
+	from    change.Position // nothing older than what follows it is held
+}
+
+func (h *history) restart(from change.Position) {
+	h.sets, h.changes, h.from = nil, 0, from
+}
+
+func (h *history) add(c *change.Changeset) {
+	h.sets = append(h.sets, c)
+	h.changes += len(c.Changes)
+	drop := 0
+	for len(h.sets)-drop > maxRecentSets || h.changes > maxRecentChanges && drop < len(h.sets) {
+		h.changes -= len(h.sets[drop].Changes)
+		h.from = h.sets[drop].Position
+		h.sets[drop] = nil
+		drop++
+	}
+	h.sets = h.sets[drop:]
+}
+
+// after returns the changesets that the snapshot does not contain. complete is
+// false where some of them may no longer be held.
+func (h *history) after(s source.Snapshot) (sets []*change.Changeset, complete bool) {
+	if !s.Position().Reaches(h.from) {
+		return nil, false
+	}
+	first := len(h.sets)
+	for first > 0 && !s.Contains(h.sets[first-1]) {
+		first--
+	}
+	return h.sets[first:], true
+}

@@ -1,0 +1,114 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/affected"
+	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/source"
+)
+
+// live is an observer and when it runs.
+type live struct {
+	*observer.Observer
+	// stamp is the snapshot in which the current list was evaluated.
+	stamp     source.Snapshot
+	reads     []affected.Dependency
+	followers map[string]struct{} // gateways
+	waiting   []waiter
+
+	running *run
+	dirty   bool
+	listed  bool // stands in the worker's list of dirty observers
+	// stale is the first change since stamp that touched it; "" is before
+	// every change. It counts where dirty is set.
+	stale change.Position
+
+	cost      time.Duration // what an evaluation takes, smoothed
+	notBefore time.Time     // pace
+	failures  int           // evaluations failed in a row
+	every     time.Duration // polling interval, 0 for none
+	nextPoll  time.Time
+	pollDue   bool
+	idleSince time.Time
+	runCount  uint64
+	largeSaid bool
+	ended     bool
+}
+
+// waiter is a request to observe that is not answered yet.
+type waiter struct {
+	gateway  string
+	message  *bus.Observe
+	need     change.Position // the answer must be right at it
+	deadline time.Time
+}
+
+// wanted reports whether anybody would see a diff.
+func (o *live) wanted() bool { return len(o.followers) > 0 || len(o.waiting) > 0 }
+
+// upTo is the newest position at which the current list is known to be the
+// view's result, "" where there is no list.
+func (o *live) upTo(processed change.Position) change.Position {
+	if o.stamp == nil {
+		return ""
+	}
+	at := o.stamp.Position()
+	if !o.dirty && o.running == nil && processed.Reaches(at) {
+		return processed
+	}
+	return at
+}
+
+// validAt reports whether the list equals the view's result at p, given that
+// every change up to p was taken in. A list evaluated after p is not judged
+// here: its position says so.
+func (o *live) validAt(p change.Position) bool {
+	if o.running != nil && o.running.stale {
+		return !p.Reaches(o.running.since)
+	}
+	return !o.dirty || !p.Reaches(o.stale)
+}
+
+// due reports whether the observer may be evaluated now, and if not, when.
+func (o *live) due(now time.Time) (bool, time.Time) {
+	if o.running != nil || !o.wanted() || o.stamp == nil {
+		return false, time.Time{}
+	}
+	if !o.dirty && !o.pollDue {
+		return false, time.Time{}
+	}
+	if len(o.waiting) > 0 && o.failures == 0 {
+		return true, time.Time{}
+	}
+	return !now.Before(o.notBefore), o.notBefore
+}
+
+// pace says when it may run next, after a run from began to ended.
+func (o *live) pace(least time.Duration, began, ended time.Time) {
+	took := ended.Sub(began)
+	if o.runCount == 1 {
+		o.cost = took
+	} else {
+		o.cost = (3*o.cost + took) / 4
+	}
+	if o.View != nil && o.View.MinInterval > least {
+		least = o.View.MinInterval
+	}
+	o.notBefore = began.Add(least)
+	if rest := ended.Add(o.cost); o.cost > time.Millisecond && rest.After(o.notBefore) {
+		o.notBefore = rest
+	}
+	if o.every > 0 {
+		o.nextPoll = ended.Add(o.every)
+	}
+}
+
+// backoff says when to try again after a failure.
+func (o *live) backoff(now time.Time) {
+	o.failures++
+	wait := 50 * time.Millisecond << min(o.failures, 7)
+	o.notBefore = now.Add(wait)
+}

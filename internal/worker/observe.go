@@ -1,0 +1,233 @@
+package worker
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// positionPatience is how long a request waits for a position that the server
+// has not reached.
+const positionPatience = 2 * time.Second
+
+func (w *Worker) receive(from string, body bus.Body) {
+	switch m := body.(type) {
+	case *bus.Observe:
+		w.observe(from, m)
+	case *bus.Leave:
+		if o := w.gateways[from][m.Observer]; o != nil {
+			w.unfollow(from, o)
+		}
+	}
+}
+
+// observe answers a request to observe, now or when the list is right.
+func (w *Worker) observe(from string, m *bus.Observe) {
+	o := w.observers[m.Observer]
+	if o == nil {
+		o = w.open(m)
+	}
+	need, err := w.newest()
+	if err != nil {
+		w.refuse(from, m, unavailable(err))
+		return
+	}
+	deadline := time.Now().Add(w.cfg.Stop + positionPatience)
+	if m.After.SameHistory(need) && m.After > need {
+		need, deadline = m.After, time.Now().Add(positionPatience)
+	}
+	delete(w.idle, o)
+	o.waiting = append(o.waiting, waiter{gateway: from, message: m, need: need, deadline: deadline})
+	w.asking[o] = struct{}{}
+	w.answer(o)
+}
+
+// newest is the position of the newest commit in the database.
+func (w *Worker) newest() (change.Position, error) {
+	snapshot, err := w.cfg.Source.Pin(w.ctx)
+	if err != nil {
+		return "", err
+	}
+	defer snapshot.Close()
+	return snapshot.Position(), nil
+}
+
+func unavailable(err error) *wire.Problem {
+	return &wire.Problem{Status: http.StatusServiceUnavailable, Code: wire.CodeUnavailable,
+		Title: "Database unavailable", Detail: err.Error()}
+}
+
+// open begins an observer and its first evaluation.
+func (w *Worker) open(m *bus.Observe) *live {
+	o := &live{
+		Observer:  observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes),
+		followers: map[string]struct{}{},
+	}
+	w.observers[m.Observer] = o
+	w.waiting = append(w.waiting, o)
+	return o
+}
+
+// answer replies to the requests that the current list can satisfy.
+func (w *Worker) answer(o *live) {
+	if o.stamp == nil || len(o.waiting) == 0 {
+		return
+	}
+	at := o.upTo(w.processed)
+	rest := o.waiting[:0]
+	for _, waiting := range o.waiting {
+		if at.SameHistory(waiting.need) && !at.Reaches(waiting.need) {
+			rest = append(rest, waiting)
+			continue
+		}
+		w.reply(o, waiting, at)
+	}
+	clear(o.waiting[len(rest):])
+	o.waiting = rest
+}
+
+// reply sends the list, or what the asker missed, and follows from then on.
+func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
+	m := waiting.message
+	o.Request = &m.Request // the newest credentials carry it on
+	observed := &bus.Observed{ID: m.ID}
+	if missed, ok := o.Since(m.Epoch, m.Seq); ok && m.Epoch != "" {
+		observed.Resumed = &bus.Resumed{Observer: o.ID, PrimaryKey: observer.PrimaryKey(o.View.Key), Changes: missed}
+	} else {
+		observed.Snapshot = o.Snapshot(at)
+	}
+	if w.round != nil && w.round.out[waiting.gateway] != nil {
+		w.flush(w.round) // the answer may contain what is held back
+	}
+	w.follow(waiting.gateway, o)
+	w.send(waiting.gateway, observed)
+}
+
+func (w *Worker) send(gateway string, body bus.Body) {
+	if err := w.link.Send(gateway, body); err != nil {
+		w.cfg.Logger.Warn("message not sent", "to", gateway, "err", err)
+	}
+}
+
+func (w *Worker) refuse(gateway string, m *bus.Observe, p *wire.Problem) {
+	w.cfg.Events.Record(event.Event{Kind: event.Refused, Code: string(p.Code), Detail: p.Detail})
+	w.send(gateway, &bus.Observed{ID: m.ID, Problem: p})
+}
+
+// expire refuses the requests that have waited too long, and returns when the
+// next one will have.
+func (w *Worker) expire(o *live, now time.Time) time.Time {
+	var next time.Time
+	rest := o.waiting[:0]
+	for _, waiting := range o.waiting {
+		if now.Before(waiting.deadline) {
+			next = earlier(next, waiting.deadline)
+			rest = append(rest, waiting)
+			continue
+		}
+		w.refuse(waiting.gateway, waiting.message, &wire.Problem{
+			Status: http.StatusServiceUnavailable, Code: wire.CodePositionTimeout, Title: "Position not reached",
+			Detail: fmt.Sprintf("the position %s asked for was not reached in time; ask again, or without it", waiting.need),
+		})
+	}
+	clear(o.waiting[len(rest):])
+	o.waiting = rest
+	return next
+}
+
+func (w *Worker) follow(gateway string, o *live) {
+	if w.gateways[gateway] == nil {
+		w.gateways[gateway] = map[string]*live{}
+	}
+	w.gateways[gateway][o.ID] = o
+	o.followers[gateway] = struct{}{}
+	delete(w.idle, o)
+}
+
+func (w *Worker) unfollow(gateway string, o *live) {
+	delete(w.gateways[gateway], o.ID)
+	delete(o.followers, gateway)
+	if !o.wanted() {
+		o.idleSince = time.Now()
+		w.idle[o] = struct{}{}
+	}
+}
+
+// forget drops a gateway that is gone, or that has lost messages and will ask
+// for everything again.
+func (w *Worker) forget(gateway string) {
+	for o := range w.asking {
+		o.waiting = slices.DeleteFunc(o.waiting, func(q waiter) bool { return q.gateway == gateway })
+	}
+	for _, o := range w.gateways[gateway] {
+		w.unfollow(gateway, o)
+	}
+	delete(w.gateways, gateway)
+}
+
+// drop ends an observer without a word.
+func (w *Worker) drop(o *live) {
+	o.ended = true
+	for gateway := range o.followers {
+		delete(w.gateways[gateway], o.ID)
+	}
+	w.index.Remove(o.ID)
+	delete(w.observers, o.ID)
+	delete(w.polled, o)
+	delete(w.idle, o)
+	delete(w.asking, o)
+	w.cfg.Events.Record(event.Event{Kind: event.ObserverEnded, View: o.viewName(), Observer: short(o.ID)})
+}
+
+// close ends an observer and tells those who follow it.
+func (w *Worker) close(o *live, code wire.Code, detail string) {
+	for gateway := range o.followers {
+		w.send(gateway, &bus.Round{Closed: []wire.Closed{{Observer: o.ID, Code: code, Detail: detail}}})
+	}
+	w.drop(o)
+}
+
+// Clear ends every observer; clients are told, and may observe again.
+func (w *Worker) Clear() {
+	w.inbox.put(func() {
+		for _, o := range w.observers {
+			w.answerAll(o, &bus.Observed{Problem: &wire.Problem{Status: http.StatusServiceUnavailable,
+				Code: wire.CodeCleared, Title: "Cleared", Detail: "the observers were cleared; ask again"}})
+			w.close(o, wire.CodeCleared, "the observers were cleared; observe again")
+		}
+	})
+}
+
+// answerAll gives all who wait the same answer.
+func (w *Worker) answerAll(o *live, with *bus.Observed) {
+	for _, waiting := range o.waiting {
+		answer := *with
+		answer.ID = waiting.message.ID
+		w.send(waiting.gateway, &answer)
+	}
+	o.waiting = nil
+}
+
+func (o *live) viewName() string {
+	if o.View == nil {
+		return ""
+	}
+	return o.View.Name
+}
+
+// short is enough of an id to find it in a log.
+func short(id string) string { return id[:min(len(id), 12)] }
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,321 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// gather is how long finished diffs of a round wait for the others of it, so
+// that they leave in one message.
+const gather = 2 * time.Millisecond
+
+// reportGap is the least time between two progress messages that tell of
+// nothing but changes that concern nobody.
+const reportGap = 20 * time.Millisecond
+
+// round is one step of all observers to one state of the database.
+type round struct {
+	snapshot *shared
+	at       change.Position
+	began    time.Time
+	drained  bool    // every change up to at is taken in
+	queue    []*live // to be evaluated
+	running  int     // evaluations that it waits for
+	out      map[string]*bus.Round
+	held     time.Time // since when out holds something
+}
+
+// step does what can be done now, and returns how long nothing will have to
+// be done unless something comes in.
+func (w *Worker) step(now time.Time) time.Duration {
+	next := w.ask(now)
+	for {
+		if w.round == nil {
+			next = earlier(next, w.startRound(now))
+		}
+		if w.round == nil {
+			break
+		}
+		when, ended := w.work(now)
+		if !ended {
+			next = earlier(next, when)
+			break
+		}
+		now = time.Now()
+	}
+	next = earlier(next, w.report(now))
+	next = earlier(next, w.sweep(now))
+	if next.IsZero() {
+		return time.Minute
+	}
+	return max(time.Until(next), 0)
+}
+
+// ask answers and refuses requests that wait.
+func (w *Worker) ask(now time.Time) (next time.Time) {
+	for o := range w.asking {
+		w.answer(o)
+		next = earlier(next, w.expire(o, now))
+		if len(o.waiting) == 0 {
+			delete(w.asking, o)
+		}
+	}
+	return next
+}
+
+// startRound pins a snapshot if an observer is to be evaluated.
+func (w *Worker) startRound(now time.Time) (next time.Time) {
+	if w.cfg.App() == nil {
+		return next
+	}
+	ready := len(w.waiting) > 0 && w.apart < maxApart
+	for o := range w.polled {
+		if o.running == nil && o.wanted() && !now.Before(o.nextPoll) {
+			o.pollDue, ready = true, true
+		} else if o.wanted() && o.running == nil {
+			next = earlier(next, o.nextPoll)
+		}
+	}
+	for _, o := range w.dirty {
+		due, when := o.due(now)
+		ready = ready || due
+		if !due {
+			next = earlier(next, when)
+		}
+	}
+	if !ready || now.Before(w.pinAgain) {
+		return earlier(next, w.pinAgain)
+	}
+	snapshot, err := w.cfg.Source.Pin(w.ctx)
+	if err != nil {
+		w.pinFailed(now, err)
+		return w.pinAgain
+	}
+	w.pinWait, w.pinAgain = 0, time.Time{}
+	w.round = &round{snapshot: w.share(snapshot), at: snapshot.Position(), began: now, out: map[string]*bus.Round{}}
+	return next
+}
+
+// pinFailed waits longer each time before the next snapshot is tried.
+func (w *Worker) pinFailed(now time.Time, err error) {
+	w.cfg.Events.Record(event.Event{Kind: event.EvaluationFailed, Code: string(wire.CodeUnavailable), Detail: err.Error()})
+	for _, o := range w.waiting {
+		w.answerAll(o, &bus.Observed{Problem: unavailable(err)})
+		w.drop(o)
+	}
+	w.waiting = nil
+	w.pinWait = min(max(2*w.pinWait, 10*time.Millisecond), time.Second)
+	w.pinAgain = now.Add(w.pinWait)
+}
+
+// work carries the round on. ended says that it is over; else next is when to
+// look again at the latest.
+func (w *Worker) work(now time.Time) (next time.Time, ended bool) {
+	r := w.round
+	if !r.drained {
+		if w.streaming && !w.processed.Reaches(r.at) {
+			if patience := r.began.Add(w.cfg.Patience); now.Before(patience) {
+				return patience, false
+			}
+		}
+		r.drained = true
+		w.choose(r, now)
+	}
+	for len(r.queue) > 0 && r.running < maxRunning {
+		o := r.queue[0]
+		r.queue = r.queue[1:]
+		if due, _ := o.due(now); due {
+			w.start(o, r.snapshot, r)
+		}
+	}
+	patience := r.began.Add(w.cfg.Patience)
+	if r.running > 0 && now.Sub(r.began) >= w.cfg.SlowAfter && w.othersDue(now) {
+		patience = now
+	}
+	if r.running+len(r.queue) > 0 && now.Before(patience) {
+		return w.flushHeld(r, now, patience), false
+	}
+	w.endRound(r)
+	return next, true
+}
+
+// choose starts the evaluations that the round does not wait for, and queues
+// the others.
+func (w *Worker) choose(r *round, now time.Time) {
+	for len(w.waiting) > 0 && w.apart < maxApart {
+		o := w.waiting[0]
+		w.waiting = w.waiting[1:]
+		if !o.ended {
+			w.start(o, r.snapshot, nil)
+		}
+	}
+	rest := w.dirty[:0]
+	for _, o := range w.dirty {
+		if o.ended || !o.dirty {
+			o.listed = false
+			continue
+		}
+		rest = append(rest, o)
+		w.pick(r, o, now)
+	}
+	clear(w.dirty[len(rest):])
+	w.dirty = rest
+	for o := range w.polled {
+		if o.pollDue && !o.dirty {
+			w.pick(r, o, now)
+		}
+	}
+}
+
+func (w *Worker) pick(r *round, o *live, now time.Time) {
+	due, _ := o.due(now)
+	switch {
+	case !due:
+	case o.cost < w.cfg.SlowAfter:
+		r.queue = append(r.queue, o)
+	case w.apart < maxApart:
+		w.start(o, r.snapshot, nil)
+	}
+}
+
+// othersDue reports whether observers that the round cannot serve wait for it
+// to end.
+func (w *Worker) othersDue(now time.Time) bool {
+	for _, o := range w.dirty {
+		if due, _ := o.due(now); due && o.dirty && !w.round.at.Reaches(o.stale) {
+			return true
+		}
+	}
+	return len(w.waiting) > 0
+}
+
+// emit sends a diff on its way to those who follow the observer.
+func (w *Worker) emit(o *live, r *run, c *wire.Changes) {
+	for gateway := range o.followers {
+		if r.round == nil || r.round != w.round {
+			w.send(gateway, &bus.Round{Changes: []*wire.Changes{c}})
+			continue
+		}
+		out := w.round.out[gateway]
+		if out == nil {
+			out = &bus.Round{}
+			w.round.out[gateway] = out
+		}
+		if w.round.held.IsZero() {
+			w.round.held = time.Now()
+		}
+		out.Changes = append(out.Changes, c)
+	}
+}
+
+// flushHeld sends the diffs that have waited long enough for the rest of their
+// round, and returns when to look again.
+func (w *Worker) flushHeld(r *round, now, next time.Time) time.Time {
+	if r.held.IsZero() {
+		return next
+	}
+	if until := r.held.Add(gather); now.Before(until) {
+		return earlier(next, until)
+	}
+	w.flush(r)
+	return next
+}
+
+func (w *Worker) flush(r *round) {
+	for gateway, out := range r.out {
+		w.send(gateway, out)
+		delete(r.out, gateway)
+	}
+	r.held = time.Time{}
+}
+
+// endRound sends what the round gave, and how far it has brought everybody.
+// Evaluations that still run go on by themselves.
+func (w *Worker) endRound(r *round) {
+	w.round = nil
+	for o := range w.running {
+		if o.running.round == r {
+			o.running.round = nil
+			w.apart++
+		}
+	}
+	if w.streaming && w.processed.Reaches(r.at) {
+		w.tell(r.out, r.at)
+	} else {
+		w.flush(r)
+	}
+	r.snapshot.release()
+}
+
+// tell sends each gateway its diffs and the progress to a position.
+func (w *Worker) tell(out map[string]*bus.Round, at change.Position) {
+	behind := w.behind(at)
+	for gateway := range w.gateways {
+		message := out[gateway]
+		if message == nil {
+			message = &bus.Round{}
+		}
+		message.Progress = &wire.Progress{Position: at, Whole: true, Behind: behind[gateway]}
+		w.send(gateway, message)
+	}
+	w.reported, w.spoke = at, time.Now()
+}
+
+// behind lists for each gateway the observers that it follows whose list is
+// not the view's result at a position.
+func (w *Worker) behind(at change.Position) map[string][]string {
+	var behind map[string][]string
+	note := func(o *live) {
+		if o.ended || o.stamp == nil || o.validAt(at) {
+			return
+		}
+		if behind == nil {
+			behind = map[string][]string{}
+		}
+		for gateway := range o.followers {
+			behind[gateway] = append(behind[gateway], o.ID)
+		}
+	}
+	for _, o := range w.dirty {
+		if o.dirty && o.running == nil {
+			note(o)
+		}
+	}
+	for o := range w.running {
+		note(o)
+	}
+	return behind
+}
+
+// report tells the gateways how far the worker is when no round does: soon
+// after a change that concerned nobody, and at least each Report.
+func (w *Worker) report(now time.Time) (next time.Time) {
+	if w.round != nil || !w.streaming || len(w.gateways) == 0 {
+		return next
+	}
+	gap := w.cfg.Report
+	if w.processed != w.reported {
+		gap = reportGap
+	}
+	if when := w.spoke.Add(gap); now.Before(when) {
+		return when
+	}
+	w.tell(nil, w.processed)
+	return w.spoke.Add(w.cfg.Report)
+}
+
+// sweep drops observers that nobody has followed for a while.
+func (w *Worker) sweep(now time.Time) (next time.Time) {
+	for o := range w.idle {
+		if until := o.idleSince.Add(w.cfg.Linger); now.Before(until) {
+			next = earlier(next, until)
+		} else if o.running == nil {
+			w.drop(o)
+		}
+	}
+	return next
+}

@@ -1,0 +1,226 @@
+package worker
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/affected"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/source"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// shared is a snapshot that several evaluations read. The loop owns the count.
+type shared struct {
+	source.Snapshot
+	users int
+	close func()
+}
+
+// share makes the caller the first user of a snapshot. Closing it may wait for
+// reads of a handler that does not heed its context, so that is not done in
+// the loop.
+func (w *Worker) share(s source.Snapshot) *shared {
+	return &shared{Snapshot: s, users: 1, close: func() {
+		w.runs.Go(func() {
+			if err := s.Close(); err != nil {
+				w.cfg.Logger.Warn("snapshot not closed", "err", err)
+			}
+		})
+	}}
+}
+
+func (s *shared) retain() *shared {
+	s.users++
+	return s
+}
+
+// release closes the snapshot after its last user.
+func (s *shared) release() {
+	s.users--
+	if s.users == 0 {
+		s.close()
+	}
+}
+
+// run is one evaluation in flight.
+type run struct {
+	observer *live
+	snapshot *shared
+	round    *round // nil where no round waits for it
+	// stale says that the list before it lacks a change: since is the first.
+	stale bool
+	since change.Position
+	began time.Time
+}
+
+// contains reports whether the list that is being made has a change in it.
+func (r *run) contains(c *change.Changeset) bool { return r.snapshot.Contains(c) }
+
+// start evaluates an observer in a snapshot. r is the round that waits for it.
+func (w *Worker) start(o *live, s *shared, r *round) {
+	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, began: time.Now()}
+	o.running, o.dirty, o.pollDue = run, false, false
+	w.running[o] = struct{}{}
+	if r != nil {
+		r.running++
+	} else {
+		w.apart++
+	}
+	app, request, prior := w.cfg.App(), o.Request, o.List()
+	w.runs.Go(func() {
+		outcome := observer.Run(w.ctx, app, request, s.Snapshot, w.cfg.Stop)
+		verdict := observer.Judge(outcome, prior, w.covers, w.cfg.MaxItems)
+		ended := time.Now()
+		w.inbox.put(func() { w.finish(run, outcome, verdict, ended) })
+	})
+}
+
+func (w *Worker) covers(table string) error { return w.cfg.Source.Covers(w.ctx, table) }
+
+// finish takes in what an evaluation gave.
+func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, ended time.Time) {
+	o := r.observer
+	o.running = nil
+	delete(w.running, o)
+	if r.round != nil {
+		r.round.running--
+	} else {
+		w.apart--
+	}
+	defer r.snapshot.release()
+	if o.ended || w.ctx.Err() != nil {
+		return
+	}
+	o.runCount++
+	o.pace(w.cfg.MinInterval, r.began, ended)
+	w.record(o, outcome, v)
+	switch {
+	case v.List != nil && o.stamp == nil:
+		w.begin(o, r, outcome, v)
+	case v.List != nil:
+		w.advance(o, r, outcome, v)
+	default:
+		w.fail(o, r, v)
+	}
+}
+
+// record counts and reports a run.
+func (w *Worker) record(o *live, outcome *observer.Outcome, v *observer.Verdict) {
+	e := event.Event{Kind: event.Evaluated, Observer: short(o.ID), Took: outcome.Took}
+	if outcome.View != nil {
+		e.View = outcome.View.Name
+	}
+	if v.List != nil {
+		e.Items = len(v.List.Items)
+	}
+	w.cfg.Events.Record(e)
+	if outcome.Took > w.cfg.Warn {
+		e.Kind, e.Detail = event.EvaluationSlow, fmt.Sprintf("took longer than %v", w.cfg.Warn)
+		w.cfg.Events.Record(e)
+	}
+	if e.Items > w.cfg.WarnItems && !o.largeSaid {
+		o.largeSaid = true
+		e.Kind, e.Detail = event.ResultLarge, fmt.Sprintf("more than %d items; a page would cost less", w.cfg.WarnItems)
+		w.cfg.Events.Record(e)
+	}
+	if v.Problem != nil {
+		e.Kind, e.Code, e.Detail = event.EvaluationFailed, string(v.Problem.Code), v.Problem.Detail
+		if outcome.Panic != "" {
+			e.Detail = outcome.Panic
+		}
+		w.cfg.Events.Record(e)
+	} else if v.Response != nil && o.stamp != nil {
+		e.Kind, e.Code = event.EvaluationFailed, fmt.Sprint("status ", v.Response.Status)
+		w.cfg.Events.Record(e)
+	}
+}
+
+// begin makes an observer live with its first list.
+func (w *Worker) begin(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
+	o.Begin(outcome.View, v.List, r.snapshot.Position())
+	w.cfg.Events.Record(event.Event{Kind: event.ObserverOpened, View: o.viewName(), Observer: short(o.ID), Items: o.Len()})
+	w.take(o, r, outcome)
+	w.answer(o)
+	if !o.wanted() {
+		o.idleSince = time.Now()
+		w.idle[o] = struct{}{}
+	}
+}
+
+// advance gives a living observer its next list.
+func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
+	changes := o.Advance(v.List, v.Ops, r.snapshot.Position())
+	w.take(o, r, outcome)
+	if changes != nil {
+		w.emit(o, r, changes)
+	}
+	w.answer(o)
+}
+
+// take notes in which snapshot the list was made and what it read. What it
+// read is looked at with the changes since, which came before it was known.
+func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
+	o.failures = 0
+	o.stamp = r.snapshot.Snapshot
+	o.every = outcome.Reads.Interval()
+	if o.every > 0 {
+		w.polled[o] = struct{}{}
+		o.nextPoll = time.Now().Add(o.every)
+	} else {
+		delete(w.polled, o)
+	}
+	reads := dependencies(outcome)
+	if len(reads) == 0 {
+		reads = o.reads // a run that read nothing says nothing of what the next will read
+	}
+	if !affected.Same(o.reads, reads) {
+		o.reads = reads
+		w.index.Replace(o.ID, reads)
+	}
+	w.catchUp(o)
+}
+
+func dependencies(outcome *observer.Outcome) []affected.Dependency {
+	tables := outcome.Reads.Tables()
+	reads := make([]affected.Dependency, len(tables))
+	for i, t := range tables {
+		reads[i] = affected.Dependency{Table: t.Table, Columns: t.Columns}
+	}
+	return reads
+}
+
+// fail deals with a run that gave no list.
+func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
+	w.answerAll(o, &bus.Observed{Response: v.Response, Problem: v.Problem})
+	if o.stamp == nil {
+		w.drop(o)
+		return
+	}
+	code, detail := v.Ends, ""
+	if v.Problem != nil {
+		detail = v.Problem.Detail
+	} else {
+		detail = fmt.Sprintf("the view answered %d %s", v.Response.Status, http.StatusText(v.Response.Status))
+	}
+	o.backoff(time.Now())
+	if code == "" && o.failures >= w.cfg.Attempts {
+		code = wire.CodeViewError
+	}
+	if code != "" {
+		w.close(o, code, detail)
+		return
+	}
+	if !r.stale {
+		o.nextPoll = o.notBefore
+		return
+	}
+	w.markDirty(o, r.since)
+	if o.stale.Reaches(r.since) {
+		o.stale = r.since
+	}
+}
