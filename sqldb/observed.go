@@ -1,0 +1,108 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/wakeful-dev/wakeful/readset"
+)
+
+// noteQuery runs a query of an evaluation, in the snapshot where it can.
+func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, args []driver.NamedValue,
+	own func() (driver.Rows, error),
+) (driver.Rows, error) {
+	statement, err := c.database.Describe(ctx, text)
+	if err != nil {
+		rows, runErr := own()
+		return rows, c.undescribed(set, text, err, runErr)
+	}
+	set.Add(statement, values(args))
+	if statement.Writes {
+		c.writes(text)
+		return own()
+	}
+	pinned := c.pinned(set, statement)
+	if pinned == nil {
+		return own()
+	}
+	parts := c.database.Split(text)
+	if parts == nil {
+		return pinned.query(ctx, text, args)
+	}
+	for _, part := range parts[:len(parts)-1] {
+		if err := pinned.run(ctx, part, args); err != nil {
+			return nil, err
+		}
+	}
+	return pinned.query(ctx, parts[len(parts)-1], args)
+}
+
+// noteExec runs a statement of an evaluation whose rows nobody wants.
+func (c *conn) noteExec(ctx context.Context, set *readset.Set, text string, args []driver.NamedValue,
+	own func() (driver.Result, error),
+) (driver.Result, error) {
+	statement, err := c.database.Describe(ctx, text)
+	if err != nil {
+		result, runErr := own()
+		return result, c.undescribed(set, text, err, runErr)
+	}
+	if statement.Writes {
+		c.writes(text)
+	} else {
+		set.Add(statement, values(args))
+	}
+	return own()
+}
+
+// writes notes that a statement may write, before it runs.
+func (c *conn) writes(text string) {
+	c.control(text)
+	if c.tx {
+		c.wrote = true
+	}
+}
+
+// pinned returns the connection to read from, nil for this connection itself.
+func (c *conn) pinned(set *readset.Set, statement *readset.Statement) *Pinned {
+	if set.Snapshot == nil {
+		return nil
+	}
+	p := c.database.Pinned(set.Snapshot)
+	if p == nil && len(statement.Reads) > 0 {
+		set.Fail(fmt.Errorf("sqldb: %.200q reads a database other than that of the server's source; "+
+			"open that database without the recorder and use Poll or DependsOn", statement.Text))
+	}
+	if c.wrote {
+		return nil
+	}
+	return p
+}
+
+// undescribed decides what becomes of a statement that the database would not
+// describe. One that does not run either has read nothing.
+func (c *conn) undescribed(set *readset.Set, text string, err, runErr error) error {
+	if runErr == nil || errors.Is(runErr, driver.ErrSkip) {
+		set.Fail(fmt.Errorf("sqldb: cannot tell what %.200q reads "+
+			"(a temporary table or an attached database exists on one connection only): %w", text, err))
+	}
+	return runErr
+}
+
+// values are the arguments as a set keeps them.
+func values(args []driver.NamedValue) []any {
+	if len(args) == 0 {
+		return nil
+	}
+	list := make([]any, len(args))
+	for i, arg := range args {
+		if arg.Name != "" {
+			list[i] = sql.Named(arg.Name, arg.Value)
+		} else {
+			list[i] = arg.Value
+		}
+	}
+	return list
+}

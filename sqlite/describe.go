@@ -1,0 +1,216 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/wakeful-dev/wakeful/readset"
+	driversqlite "modernc.org/sqlite"
+)
+
+// maxDescriptions bounds the texts whose descriptions are kept.
+const maxDescriptions = 10_000
+
+// descriptions are what statements read, as long as the schema stays.
+type descriptions struct {
+	mu      sync.RWMutex
+	version int64
+	byText  map[string]*readset.Statement
+}
+
+func (d *descriptions) get(version int64, text string) *readset.Statement {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.version != version {
+		return nil
+	}
+	return d.byText[text]
+}
+
+func (d *descriptions) put(version int64, text string, s *readset.Statement) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byText == nil || d.version != version || len(d.byText) >= maxDescriptions {
+		d.version, d.byText = version, map[string]*readset.Statement{}
+	}
+	d.byText[text] = s
+}
+
+// Describe says what a statement reads, as SQLite's authorizer tells while the
+// statement is prepared: in the schema of the evaluation's snapshot, else in
+// the current one.
+func (s *Source) Describe(ctx context.Context, text string) (*readset.Statement, error) {
+	if set := readset.From(ctx); set != nil {
+		if snapshot, ok := set.Snapshot.(*Snapshot); ok && snapshot.source == s {
+			return s.describeIn(snapshot, text)
+		}
+	}
+	s.metaMu.Lock()
+	defer s.metaMu.Unlock()
+	version, err := schemaVersion(s.meta)
+	if err != nil {
+		return nil, err
+	}
+	return s.describe(s.meta, s.metaAuth, version, text)
+}
+
+func (s *Source) describeIn(snapshot *Snapshot, text string) (statement *readset.Statement, err error) {
+	if statement = s.descriptions.get(snapshot.version, text); statement != nil {
+		return statement, nil
+	}
+	err = snapshot.reader.Do(func(conn driver.Conn) error {
+		statement, err = s.describe(conn, snapshot.reader.auth, snapshot.version, text)
+		return err
+	})
+	return statement, err
+}
+
+// describe asks a connection that nobody else uses meanwhile.
+func (s *Source) describe(conn driver.Conn, auth *authorizer, version int64, text string) (*readset.Statement, error) {
+	if statement := s.descriptions.get(version, text); statement != nil {
+		return statement, nil
+	}
+	sch := s.schema.Load()
+	if sch == nil || sch.version != version {
+		var err error
+		if sch, err = loadSchema(conn); err != nil {
+			return nil, err
+		}
+	}
+	found := &reading{schema: sch, columns: map[string]map[string]bool{}, functions: map[string]bool{}}
+	parts := split(text)
+	if parts == nil {
+		parts = []string{text}
+	}
+	for _, part := range parts {
+		if err := auth.during(found.action, func() error { return check(conn, part) }); err != nil {
+			return nil, err
+		}
+		found.texts = append(found.texts, part)
+	}
+	statement := found.statement(text, auth)
+	s.descriptions.put(version, text, statement)
+	return statement, nil
+}
+
+// check prepares a statement and throws it away.
+func check(conn driver.Conn, text string) error {
+	prepared, err := conn.Prepare(text)
+	if err != nil {
+		return err
+	}
+	return prepared.Close()
+}
+
+// authorizer listens to what SQLite asks while it prepares statements on one
+// connection.
+type authorizer struct {
+	listen driversqlite.AuthorizerFn // nil: nobody listens
+	// volatile holds the functions, in lower case, that SQLite does not know
+	// to be deterministic.
+	volatile map[string]bool
+}
+
+func authorize(conn driver.Conn) (*authorizer, error) {
+	a := &authorizer{volatile: map[string]bool{}}
+	err := each(conn, "SELECT name, flags FROM pragma_function_list", func(row []driver.Value) {
+		name, _ := row[0].(string)
+		if flags, _ := row[1].(int64); flags&deterministic == 0 {
+			a.volatile[strings.ToLower(name)] = true
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: list the functions: %w", err)
+	}
+	registerer, ok := conn.(driversqlite.AuthorizerRegisterer)
+	if !ok {
+		return nil, errors.New("sqlite: the driver's connection has no authorizer")
+	}
+	return a, registerer.RegisterAuthorizer(a.authorize)
+}
+
+func (a *authorizer) authorize(action driversqlite.AuthorizerActionCode, arg1, arg2, schema, via string,
+) driversqlite.AuthorizerReturnCode {
+	if a.listen != nil {
+		return a.listen(action, arg1, arg2, schema, via)
+	}
+	return driversqlite.AuthorizerOK
+}
+
+func (a *authorizer) during(listen driversqlite.AuthorizerFn, f func() error) error {
+	a.listen = listen
+	defer func() { a.listen = nil }()
+	return f()
+}
+
+// reading collects what one text reads.
+type reading struct {
+	schema    *schema
+	columns   map[string]map[string]bool // of tables
+	functions map[string]bool            // lower case
+	texts     []string                   // of the statement and of the views in it
+	writes    bool
+}
+
+// action is told by SQLite of each thing that the statement will do.
+func (r *reading) action(action driversqlite.AuthorizerActionCode, arg1, arg2, schema, _ string,
+) driversqlite.AuthorizerReturnCode {
+	switch action {
+	case driversqlite.AuthRead:
+		r.read(arg1, arg2, schema)
+	case driversqlite.AuthFunction:
+		r.functions[strings.ToLower(arg2)] = true
+	case driversqlite.AuthSelect, driversqlite.AuthRecursive:
+	default:
+		// Everything else changes rows, the schema or the connection.
+		r.writes = true
+	}
+	return driversqlite.AuthorizerOK
+}
+
+// valued are table-valued functions that read no table.
+var valued = []string{"json_each", "json_tree", "jsonb_each", "jsonb_tree", "generate_series"}
+
+func (r *reading) read(name, column, schema string) {
+	if schema != "main" && schema != "" {
+		name = schema + "." + name
+	} else if t := r.schema.tables[name]; t == nil && slices.Contains(valued, strings.ToLower(name)) {
+		return
+	} else if t != nil && t.kind == "view" {
+		return // what it reads is told too
+	}
+	if r.columns[name] == nil {
+		r.columns[name] = map[string]bool{}
+	}
+	if column != "" {
+		r.columns[name][column] = true
+	}
+}
+
+func (r *reading) statement(text string, auth *authorizer) *readset.Statement {
+	s := &readset.Statement{Text: text, Writes: r.writes}
+	for name, columns := range r.columns {
+		read := readset.Read{Table: name}
+		for column := range columns {
+			read.Columns = append(read.Columns, column)
+		}
+		slices.Sort(read.Columns)
+		s.Reads = append(s.Reads, read)
+	}
+	slices.SortFunc(s.Reads, func(a, b readset.Read) int { return strings.Compare(a.Table, b.Table) })
+	for name := range r.functions {
+		if auth.volatile[name] {
+			s.Volatile = append(s.Volatile, name)
+		}
+	}
+	slices.Sort(s.Volatile)
+	return s
+}
+
+// deterministic is SQLITE_DETERMINISTIC among the flags of a function.
+const deterministic = 0x800

@@ -1,0 +1,177 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/source"
+)
+
+// history is the numbered log of one history of the file, as far back as it
+// is bounded. It takes concurrent use.
+type history struct {
+	name  string // change.HistoryLen characters
+	bound int    // changes kept
+	wake  chan struct{}
+
+	mu    sync.Mutex
+	first uint64 // number of sets[0]
+	sets  []change.Changeset
+	kept  int // changes in sets, each set counting one at least
+	gone  bool
+}
+
+func newHistory(bound int) *history {
+	return &history{name: randomName(), bound: bound, wake: make(chan struct{}, 1), first: 1}
+}
+
+// randomName tells this start from every other: numbers of different starts
+// must not compare.
+func randomName() string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	name := make([]byte, change.HistoryLen)
+	for i := range name {
+		name[i] = letters[rand.IntN(len(letters))]
+	}
+	return string(name)
+}
+
+// append gives the changeset the next number. Its position is filled in when
+// it is read.
+func (h *history) append(set change.Changeset) {
+	h.mu.Lock()
+	h.sets = append(h.sets, set)
+	h.kept += max(1, len(set.Changes))
+	drop := 0
+	for h.kept > h.bound && drop < len(h.sets)-1 {
+		h.kept -= max(1, len(h.sets[drop].Changes))
+		h.sets[drop] = change.Changeset{}
+		drop++
+	}
+	h.sets = h.sets[drop:]
+	h.first += uint64(drop)
+	h.mu.Unlock()
+	h.ring()
+}
+
+func (h *history) ring() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// end says that this history has no future: the file was replaced.
+func (h *history) end() {
+	h.mu.Lock()
+	h.gone = true
+	h.mu.Unlock()
+	h.ring()
+}
+
+// last is the number of the newest changeset, 0 before the first.
+func (h *history) last() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.first + uint64(len(h.sets)) - 1
+}
+
+func (h *history) position(n uint64) change.Position { return change.NewPosition(h.name, n) }
+
+// since returns what came after number n, and the number that it reaches.
+func (h *history) since(n uint64) ([]change.Changeset, uint64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	last := h.first + uint64(len(h.sets)) - 1
+	switch {
+	case h.gone:
+		return nil, n, fmt.Errorf("sqlite: the database file was replaced: %w", source.ErrPositionGone)
+	case n+1 < h.first:
+		return nil, n, fmt.Errorf("sqlite: the log begins at %s: %w", h.position(h.first), source.ErrPositionGone)
+	case n > last:
+		return nil, n, fmt.Errorf("sqlite: position %s is not reached yet: %w", h.position(n), source.ErrPositionGone)
+	}
+	sets := append([]change.Changeset(nil), h.sets[n+1-h.first:]...)
+	for i := range sets {
+		sets[i].Position = h.position(n + 1 + uint64(i))
+	}
+	return sets, last, nil
+}
+
+// number returns the number of a position of this history.
+func (h *history) number(p change.Position) (uint64, error) {
+	var n uint64
+	if !p.SameHistory(h.position(0)) {
+		return 0, fmt.Errorf("sqlite: position %s is of another history: %w", p, source.ErrPositionGone)
+	}
+	if _, err := fmt.Sscanf(string(p[change.HistoryLen:]), "%x", &n); err != nil {
+		return 0, fmt.Errorf("sqlite: position %s: %w", p, errors.Join(err, source.ErrPositionGone))
+	}
+	return n, nil
+}
+
+// Position returns the place of the newest commit that is known.
+func (s *Source) Position() change.Position {
+	h := s.history.Load()
+	return h.position(h.last())
+}
+
+// Stream yields every changeset after a position and then waits for more. It
+// watches the file for commits of others while it is read; it ends with
+// source.ErrPositionGone also when the file is replaced by another one.
+func (s *Source) Stream(ctx context.Context, after change.Position) iter.Seq2[change.Changeset, error] {
+	h := s.history.Load()
+	from := h.last()
+	return func(yield func(change.Changeset, error) bool) {
+		if !s.streaming.CompareAndSwap(false, true) {
+			yield(change.Changeset{}, errors.New("sqlite: the source's stream is being read already"))
+			return
+		}
+		defer s.streaming.Store(false)
+		if after != "" {
+			n, err := h.number(after)
+			if err != nil {
+				yield(change.Changeset{}, err)
+				return
+			}
+			from = n
+		}
+		watching, stop := context.WithCancel(ctx)
+		var done sync.WaitGroup
+		done.Go(func() { s.notice(watching) })
+		defer done.Wait()
+		defer stop()
+		s.stream(ctx, h, from, yield)
+	}
+}
+
+func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func(change.Changeset, error) bool) {
+	for {
+		sets, reached, err := h.since(from)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			yield(change.Changeset{}, err)
+			return
+		}
+		for _, set := range sets {
+			if !yield(set, nil) {
+				return
+			}
+		}
+		from = reached
+		if len(sets) > 0 {
+			continue
+		}
+		select {
+		case <-h.wake:
+		case <-ctx.Done():
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/sqldb"
+	driversqlite "modernc.org/sqlite"
+)
+
+// Config says which file to open, and how. The zero value of each field but
+// Path is a good choice.
+type Config struct {
+	// Path names the database file, which is made if it does not exist.
+	Path string
+
+	// TriggerLog keeps a log of changed rows in the file by triggers, so that
+	// what other processes write is known by row. It makes each write cost
+	// about twice as much, also the own ones.
+	TriggerLog bool
+
+	// BusyTimeout is how long a statement waits for another's lock. Default 5 s.
+	BusyTimeout time.Duration
+
+	// Pragmas are run on each new connection after the package's own, as
+	// "cache_size(-65536)". The journal mode is WAL and stays so.
+	Pragmas []string
+
+	// Parameters are handed to the driver, as _time_format or _txlock; see
+	// modernc.org/sqlite.
+	Parameters url.Values
+
+	// MaxRows is the number of rows of one table that one transaction may
+	// change before the table is reported without rows. Default 10,000.
+	MaxRows int
+
+	// Log is the number of changes kept for Stream. A position that is
+	// further back is gone. Default 65,536.
+	Log int
+
+	// Logger gets what is worth a person's notice. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Open opens a database file with the defaults of Config. The handle records
+// what evaluations read through it; the source yields all changes of the file.
+func Open(path string) (*sql.DB, *Source, error) {
+	return Config{Path: path}.Open()
+}
+
+// Open opens the database file. It starts nothing; Source.Stream watches the
+// file while it is read.
+func (c Config) Open() (*sql.DB, *Source, error) {
+	path, err := c.resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	connector, err := driversqlite.NewConnector(c.dsn(path))
+	if err != nil {
+		return nil, nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	s := &Source{
+		path: path, connector: connector, log: c.Logger,
+		maxRows: orDefault(c.MaxRows, 10_000), keep: orDefault(c.Log, 65_536),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.history.Store(newHistory(s.keep))
+	if err := s.attach(); err != nil {
+		return nil, nil, explain(path, err)
+	}
+	return sql.OpenDB(sqldb.Record(connector, s)), s, nil
+}
+
+func orDefault(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
+// resolve returns the absolute path without links, as SQLite sees it.
+func (c Config) resolve() (string, error) {
+	switch {
+	case c.Path == "":
+		return "", errors.New("sqlite: Config.Path is empty")
+	case strings.Contains(c.Path, ":memory:") || strings.Contains(c.Path, "mode=memory"):
+		return "", errors.New("sqlite: a database in memory has no log that could be followed; " +
+			"use a file, in tests one in t.TempDir()")
+	case strings.HasPrefix(c.Path, "file:"):
+		return "", errors.New("sqlite: give a plain path; what a file: name would set is in Config.Pragmas and Config.Parameters")
+	}
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return "", fmt.Errorf("sqlite: open %s: %w", c.Path, err)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real, nil
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", fmt.Errorf("sqlite: open %s: %w", c.Path, err)
+	}
+	return filepath.Join(dir, filepath.Base(path)), nil
+}
+
+// dsn names the file as a URI, in which no character of the path is special.
+func (c Config) dsn(path string) string {
+	timeout := c.BusyTimeout
+	if timeout <= 0 {
+		timeout = 5 * time.Second
+	}
+	query := url.Values{}
+	for name, values := range c.Parameters {
+		query[name] = append([]string(nil), values...)
+	}
+	query["_pragma"] = append([]string{
+		"busy_timeout(" + strconv.FormatInt(timeout.Milliseconds(), 10) + ")",
+		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+	}, append(query["_pragma"], c.Pragmas...)...)
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // C:/… on Windows
+	}
+	name := url.URL{Path: slashed}
+	return "file://" + name.EscapedPath() + "?" + query.Encode()
+}
+
+// attach opens the source's own connection and finds the newest commit.
+func (s *Source) attach() error {
+	conn, err := s.connector.Connect(context.Background())
+	if err != nil {
+		return err
+	}
+	auth, err := s.prepareMeta(conn)
+	if err == nil {
+		s.index, err = openWALIndex(s.path + "-shm")
+	}
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.meta, s.metaAuth = conn, auth
+	seen, ok := s.index.read()
+	if !ok {
+		s.log.Warn("sqlite: the wal-index cannot be read; every commit counts as a change of everything", "path", s.path)
+	}
+	s.seen = seen
+	return nil
+}
+
+func (s *Source) prepareMeta(conn driver.Conn) (*authorizer, error) {
+	var mode string
+	err := each(conn, "PRAGMA journal_mode", func(row []driver.Value) { mode, _ = row[0].(string) })
+	if err != nil {
+		return nil, err
+	}
+	if mode != "wal" {
+		return nil, fmt.Errorf("journal mode is %q, but WAL is needed; does the file system keep it from being set?", mode)
+	}
+	if _, err := schemaVersion(conn); err != nil { // the first read makes the wal-index
+		return nil, err
+	}
+	if _, err := os.Stat(s.path + "-shm"); err != nil {
+		return nil, err
+	}
+	return authorize(conn)
+}

@@ -1,0 +1,251 @@
+package sqlite
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/change"
+	driversqlite "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// transaction is what a transaction has written so far.
+type transaction struct {
+	source        *Source
+	schema        *schema // by which the rows were named
+	changes       []change.Change
+	tables        map[*table]*tally
+	last          *table // of the newest row
+	lastTally     *tally
+	whole         map[string]bool // tables that are reported without rows
+	savepoints    []savepoint
+	bytes         int
+	wrote         bool // a row of the main database, though it may be undone
+	schemaChanged bool
+}
+
+// tally counts the rows of one table.
+type tally struct {
+	rows  int
+	whole bool
+}
+
+type savepoint struct {
+	name string
+	mark mark
+}
+
+// mark is a point in a transaction to go back to.
+type mark struct {
+	changes       int
+	schemaChanged bool
+}
+
+// maxBytes bounds the texts and blobs that one transaction keeps.
+const maxBytes = 64 << 20
+
+func (t *transaction) len() int { return len(t.changes) }
+
+func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged} }
+
+func (t *transaction) reset() {
+	*t = transaction{source: t.source}
+}
+
+// undo goes back to a mark. Where the rows may have stayed, their tables are
+// reported without rows instead.
+func (t *transaction) undo(to mark, stayed bool) {
+	for i := range t.changes[min(to.changes, len(t.changes)):] {
+		c := &t.changes[to.changes+i]
+		if stayed && c.Table != "" {
+			t.reportWhole(c.Table)
+		}
+		*c = change.Change{}
+	}
+	t.changes = t.changes[:min(to.changes, len(t.changes))]
+	t.schemaChanged = to.schemaChanged
+}
+
+func (t *transaction) reportWhole(name string) {
+	if t.whole == nil {
+		t.whole = map[string]bool{}
+	}
+	t.whole[name] = true
+}
+
+// savepoint, release and rollbackTo follow SQLite: names fold case, the newest
+// of equal names counts, and a savepoint survives going back to it.
+func (t *transaction) savepoint(name string, at mark) {
+	t.savepoints = append(t.savepoints, savepoint{name, at})
+}
+
+func (t *transaction) find(name string) int {
+	for i, s := range slices.Backward(t.savepoints) {
+		if strings.EqualFold(s.name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (t *transaction) release(name string) {
+	if i := t.find(name); i >= 0 {
+		t.savepoints = t.savepoints[:i]
+	}
+}
+
+func (t *transaction) rollbackTo(name string) {
+	if i := t.find(name); i >= 0 {
+		t.undo(t.savepoints[i].mark, false)
+		t.savepoints = t.savepoints[:i+1]
+	}
+}
+
+// changeset is what the transaction says when it is committed. The rows must
+// have been named by the schema that the commit finds.
+func (t *transaction) changeset() change.Changeset {
+	if t.schemaChanged {
+		return change.Changeset{Everything: true}
+	}
+	stale := t.schema != nil && t.schema != t.source.schema.Load()
+	if len(t.whole) == 0 && !stale {
+		return change.Changeset{Changes: t.changes}
+	}
+	var changes []change.Change
+	for _, c := range t.changes {
+		switch {
+		case c.Table == "":
+		case stale:
+			t.reportWhole(c.Table)
+		case !t.whole[c.Table]:
+			changes = append(changes, c)
+		}
+	}
+	names := make([]string, 0, len(t.whole))
+	for name := range t.whole {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		changes = append(changes, change.Change{Table: name, Kind: change.Everything})
+	}
+	return change.Changeset{Changes: changes}
+}
+
+// row is SQLite's preupdate hook.
+func (c *capture) row(d driversqlite.SQLitePreUpdateData) {
+	c.wrote = true
+	if d.DatabaseName == "main" {
+		c.tx.row(&d)
+	}
+}
+
+func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
+	t.wrote = true
+	if t.last == nil || t.last.name != d.TableName {
+		if !t.enter(d.TableName) {
+			return
+		}
+	}
+	tally := t.lastTally
+	if tally.whole || !t.last.reported() {
+		return
+	}
+	tally.rows++
+	if tally.rows > t.source.maxRows || t.bytes > maxBytes {
+		t.overflow()
+		return
+	}
+	row := change.Change{Table: t.last.name, Columns: t.last.columns}
+	switch d.Op {
+	case sqlite3.SQLITE_INSERT:
+		row.Kind, row.New = change.Insert, t.image(d.Count, d.New)
+	case sqlite3.SQLITE_DELETE:
+		row.Kind, row.Old = change.Delete, t.image(d.Count, d.Old)
+	default:
+		row.Kind, row.Old, row.New = change.Update, t.image(d.Count, d.Old), t.image(d.Count, d.New)
+		if unchanged(row.Old, row.New, t.last.virtual) {
+			return
+		}
+	}
+	t.changes = append(t.changes, row)
+}
+
+// enter makes a table the current one. It reports false when the schema does
+// not know it: then it was made by this very transaction or by somebody else
+// just now, and is reported without rows.
+func (t *transaction) enter(name string) bool {
+	if t.schema == nil {
+		sch, err := t.source.currentSchema()
+		if err != nil {
+			t.reportWhole(name)
+			return false
+		}
+		t.schema, t.tables = sch, map[*table]*tally{}
+	}
+	known := t.schema.tables[name]
+	if known == nil {
+		if !strings.HasPrefix(name, "sqlite_") {
+			t.reportWhole(name)
+		}
+		return false
+	}
+	t.last, t.lastTally = known, t.tables[known]
+	if t.lastTally == nil {
+		t.lastTally = &tally{}
+		t.tables[known] = t.lastTally
+	}
+	return true
+}
+
+// overflow gives up the rows of the current table.
+func (t *transaction) overflow() {
+	t.lastTally.whole = true
+	t.reportWhole(t.last.name)
+	for i := range t.changes {
+		if t.changes[i].Table == t.last.name {
+			t.changes[i] = change.Change{} // keeps its place: marks are numbers of places
+		}
+	}
+}
+
+// image reads a row. Columns that SQLite cannot tell are Unknown, a whole image
+// that does not fit the schema is nil.
+func (t *transaction) image(count func() int, read func(...any) error) []any {
+	if count() != len(t.last.columns) {
+		return nil
+	}
+	values := make([]any, len(t.last.columns))
+	if err := read(values...); err != nil {
+		return nil
+	}
+	for i, v := range values {
+		switch v := v.(type) {
+		case string:
+			t.bytes += len(v)
+		case []byte:
+			t.bytes += len(v)
+		}
+		if t.last.virtual != nil && i < len(t.last.virtual) && t.last.virtual[i] {
+			values[i] = change.Unknown
+		}
+	}
+	return values
+}
+
+// unchanged reports an update that changed nothing. Virtual columns follow
+// from the others.
+func unchanged(old, new []any, virtual []bool) bool {
+	if old == nil || new == nil {
+		return false
+	}
+	for i := range old {
+		if i < len(virtual) && virtual[i] {
+			continue
+		}
+		if !change.Equal(old[i], new[i]) {
+			return false
+		}
+	}
+	return true
+}
