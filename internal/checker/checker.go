@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/change"
 )
@@ -39,11 +40,17 @@ import (
 type Checker struct {
 	mu      sync.Mutex
 	views   []*View
-	byName  map[string]int
+	byName  map[viewName]int
 	tracks  []*Track
 	commits []commit
 	texts   map[uint64]string // of lists, by sum, for violations
+	states  atomic.Int64
 }
+
+type viewName struct{ url, as string }
+
+// States counts the states of lists that were noted so far.
+func (c *Checker) States() int { return int(c.states.Load()) }
 
 // commit says at which position a transaction of the log was committed.
 type commit struct {
@@ -56,9 +63,9 @@ const maxTexts = 20_000
 
 // New makes a checker of the given views.
 func New(views ...*View) *Checker {
-	c := &Checker{byName: map[string]int{}, texts: map[uint64]string{}}
+	c := &Checker{byName: map[viewName]int{}, texts: map[uint64]string{}}
 	for _, view := range views {
-		c.byName[view.URL] = len(c.views)
+		c.byName[viewName{view.URL, view.As}] = len(c.views)
 		c.views = append(c.views, view)
 	}
 	return c
@@ -137,7 +144,7 @@ func (c *Checker) history(ctx context.Context, log []Transaction, replay *sql.DB
 				return fmt.Errorf("checker: view %s after %d transactions: %w", view.URL, point, err)
 			}
 			report.Evaluations++
-			if h.timelines[i].add(point, result.sum()) {
+			if h.timelines[i].add(point, result.Sum()) {
 				report.Results++
 			}
 		}

@@ -85,7 +85,7 @@ func (w *world) commit(statements string) int64 {
 
 func (w *world) track(name string) *checker.Track {
 	if w.tracks[name] == nil {
-		w.tracks[name] = w.c.Track(name)
+		w.tracks[name] = w.c.Track(name, "")
 	}
 	return w.tracks[name]
 }
@@ -118,6 +118,7 @@ func (w *world) list(client, url, names string) *follow.List {
 //	client whole position      a progress with whole: true over all its lists
 //	client progress position   one with whole: false
 //	client proof               a version 1 ping
+//	client dropped             its connection ended
 //	client last                the end
 func (w *world) play(script string) {
 	w.t.Helper()
@@ -151,6 +152,8 @@ func (w *world) play(script string) {
 			watch.Progress(p, w.held(words[0]))
 		case words[1] == "proof":
 			watch.Proof(w.held(words[0]))
+		case words[1] == "dropped":
+			watch.Dropped()
 		case words[1] == "last":
 			w.track(words[0]).Last(w.held(words[0]))
 		}
@@ -244,6 +247,7 @@ func TestCheck(t *testing.T) {
 		{"version 1, one diff of two messages", "v1 /all: c b\n v1 /all -: b\n v1 /all +0: a b\n v1 proof\n v1 last", ""},
 		{"version 1, three diffs before a proof", "v1 /all: a\n v1 /all +1: a b\n v1 /all +0: c a b\n v1 /all -: c b\n v1 proof", ""},
 		{"version 1, proof within a diff", "v1 /all: c b\n v1 /all -: b\n v1 proof\n v1 /all +0: a b", "unreal"},
+		{"version 1, a diff cut short and made good", "v1 /all: c b\n v1 /all -: b\n v1 dropped\n v1 /all -: \n v1 /all +0: a\n v1 /all +1: a b\n v1 proof\n v1 last", ""},
 		{"version 1, a message lost", "v1 /all: c b\n v1 /all +0: a c b\n v1 proof", "unreal"},
 		{"version 1, messages that are no diff", "v1 /all: a\n v1 /all +0: x a\n v1 /all -: a\n v1 /all +1: a b", "unreal"},
 		{"version 1, places that descend", "v1 /all: a\n v1 /all +1: a x\n v1 /all +0: b a\n v1 /all +0: c b", "unreal"},

@@ -53,6 +53,8 @@ func (j *judge) run() {
 			for _, view := range r.lists {
 				j.proof(view)
 			}
+		case dropRecord:
+			j.dropped()
 		case lastRecord:
 			j.last(r)
 		case faultRecord:

@@ -55,3 +55,11 @@ func (j *judge) proof(view int32) {
 	}
 	h.boundary()
 }
+
+// dropped says that the connection ended: a diff may have been cut short, and
+// what comes next makes it good.
+func (j *judge) dropped() {
+	for _, h := range j.held {
+		h.boundary()
+	}
+}

@@ -11,6 +11,7 @@ import (
 type Track struct {
 	c       *Checker
 	name    string
+	as      string // whose rights it has
 	records []record
 	seen    map[*follow.List]int // the view of a list
 }
@@ -24,6 +25,7 @@ const (
 	progressRecord             // lists, some or all
 	wholeRecord                // lists, at one point
 	proofRecord                // version 1: lists, each after a whole diff
+	dropRecord                 // version 1: the connection ended
 	lastRecord                 // lists, when everything is over
 	faultRecord
 )
@@ -48,12 +50,13 @@ func (r *record) views() []int32 {
 	return nil
 }
 
-// Track begins the record of a client. Its Watch is for the client's Config;
-// names are for violations.
-func (c *Checker) Track(name string) *Track {
+// Track begins the record of a client: its Watch is for the client's Config.
+// The name is for violations; as says whose rights the client has, where
+// views are different for each (View.As).
+func (c *Checker) Track(name, as string) *Track {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := &Track{c: c, name: name, seen: map[*follow.List]int{}}
+	t := &Track{c: c, name: name, as: as, seen: map[*follow.List]int{}}
 	c.tracks = append(c.tracks, t)
 	return t
 }
@@ -74,7 +77,8 @@ func (t *Track) Watch() follow.Watch {
 			}
 			t.cut(r, lists)
 		},
-		Proof: func(lists []*follow.List) { t.cut(record{kind: proofRecord}, lists) },
+		Proof:   func(lists []*follow.List) { t.cut(record{kind: proofRecord}, lists) },
+		Dropped: func() { t.cut(record{kind: dropRecord}, nil) },
 		Fault: func(err error) {
 			t.c.mu.Lock()
 			defer t.c.mu.Unlock()
@@ -93,6 +97,7 @@ func (t *Track) note(r record, l *follow.List) {
 		return
 	}
 	r.view, r.sum = int32(view), l.Sum()
+	t.c.states.Add(1)
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
 	t.records = append(t.records, r)
@@ -122,7 +127,10 @@ func (t *Track) view(l *follow.List) (int, bool) {
 	}
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
-	view, ok = t.c.byName[l.URL]
+	view, ok = t.c.byName[viewName{l.URL, t.as}]
+	if !ok {
+		view, ok = t.c.byName[viewName{l.URL, ""}]
+	}
 	if !ok {
 		view = -1
 		t.records = append(t.records, record{kind: faultRecord, detail: "no view for " + l.URL})

@@ -17,6 +17,9 @@ import (
 type View struct {
 	// URL is what clients ask for, without observe: it names the view.
 	URL string
+	// As is the identity that the view is for; "" for all that have none of
+	// their own.
+	As string
 	// Tables are those whose changes can change the result.
 	Tables []string
 	// Key lists the fields that tell items apart.
@@ -42,7 +45,8 @@ type Result struct {
 	Meta  []byte
 }
 
-func (r *Result) sum() uint64 { return follow.Sum(r.Items, r.Meta) }
+// Sum is a hash that equal results share with lists that show them.
+func (r *Result) Sum() uint64 { return follow.Sum(r.Items, r.Meta) }
 
 // result runs the view.
 func (v *View) result(ctx context.Context, db *sql.DB) (*Result, error) {

@@ -66,6 +66,9 @@ func (c *ClientV1) run(socket *socket) {
 		c.socket = nil
 		errors.As(err, &c.ended)
 	}
+	if c.Watch.Dropped != nil {
+		c.Watch.Dropped()
+	}
 	c.turn()
 }
 

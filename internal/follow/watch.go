@@ -36,6 +36,9 @@ type Watch struct {
 	// Proof: a version 1 server has pinged: what was sent before are whole
 	// diffs.
 	Proof func([]*List)
+	// Dropped: a version 1 connection has ended, perhaps in the middle of a
+	// diff.
+	Dropped func()
 	// Forget: the client no longer follows the list.
 	Forget func(*List)
 	// Fault: the server broke the protocol.
