@@ -19,6 +19,7 @@ const (
 const (
 	CodeBadSession           Code = "bad_session"
 	CodeForeignSession       Code = "foreign_session"
+	CodeUnauthenticated      Code = "unauthenticated"
 	CodeCrossSite            Code = "cross_site"
 	CodeMissingParameter     Code = "missing_parameter"
 	CodeBadRequest           Code = "bad_request"

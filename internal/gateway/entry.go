@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// entry is one diff of a feed. Entries are linked in the order in which they
+// happened, so a cursor is a pointer to the last one that was sent, and
+// reading on takes no lock. An entry that fell off the log loses its body but
+// stays in the chain, with its keys, for as long as a cursor is before it:
+// that is how version 1 clients are made good.
+type entry struct {
+	seq   uint64
+	epoch string
+	keys  []string // every key that the diff names
+	// restart is why version 2 clients cannot go on through this entry but
+	// need a snapshot: one of the wire.Reason constants.
+	restart string
+	next    atomic.Pointer[entry]
+	body    atomic.Pointer[body]
+}
+
+// body is what an entry sends.
+type body struct {
+	changes *wire.Changes
+	cost    int // about its bytes on the wire
+	v1, v2  frames
+}
+
+// frames are the WebSocket frames of one diff, made when first needed and
+// shared by all who follow.
+type frames struct {
+	once     sync.Once
+	bytes    []byte
+	messages int
+}
+
+func newEntry(c *wire.Changes, restart string) *entry {
+	e := &entry{seq: c.Seq, epoch: c.Epoch, restart: restart, keys: make([]string, len(c.Ops))}
+	b := &body{changes: c, cost: 128 + len(c.Meta)}
+	for i := range c.Ops {
+		e.keys[i] = c.Ops[i].Key
+		b.cost += 64 + len(c.Ops[i].Key) + len(c.Ops[i].Data)
+	}
+	e.body.Store(b)
+	return e
+}
+
+// framesV1 returns the diff as version 1 messages, one frame each.
+func (b *body) framesV1() (bytes []byte, messages int) {
+	b.v1.once.Do(func() {
+		var text []byte
+		for _, op := range b.changes.Ops {
+			text = wire.AppendV1(text[:0], b.changes, op)
+			b.v1.bytes = appendText(b.v1.bytes, text)
+		}
+		b.v1.messages = len(b.changes.Ops)
+	})
+	return b.v1.bytes, b.v1.messages
+}
+
+// frameV2 returns the diff as one version 2 frame.
+func (b *body) frameV2() []byte {
+	b.v2.once.Do(func() {
+		b.v2.bytes = appendText(nil, wire.AppendChanges(nil, b.changes))
+	})
+	return b.v2.bytes
+}
+
+// state is a feed's list at one point. It is never altered.
+type state struct {
+	wire.Snapshot
+	tail *entry // the last diff in the list
+
+	mu     sync.Mutex
+	frames map[string][]byte // version 2 snapshot frames by reason
+}
+
+// frame returns the list as a version 2 frame, shared by all who need it.
+func (st *state) frame(reason string) []byte {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if frame := st.frames[reason]; frame != nil {
+		return frame
+	}
+	frame := appendText(nil, wire.AppendSnapshot(nil, &st.Snapshot, reason))
+	if st.frames == nil {
+		st.frames = map[string][]byte{}
+	}
+	st.frames[reason] = frame
+	return frame
+}
+
+// keyType is the one of the list, or of the diff where the list never had one.
+func keyType(a, b wire.KeyType) wire.KeyType {
+	if a == wire.KeyNone {
+		return b
+	}
+	return a
+}
+
+// between is the diff from one list of a feed to another that does not follow
+// it in the log.
+func between(old, new *wire.Snapshot) *wire.Changes {
+	return &wire.Changes{
+		Observer: new.Observer, Epoch: new.Epoch, Seq: new.Seq, Position: new.Position,
+		PrimaryKey: new.PrimaryKey, KeyType: keyType(new.KeyType, old.KeyType),
+		Ops: diff.Between(old.Items, new.Items), List: new.Items,
+	}
+}

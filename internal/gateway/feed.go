@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// feed is what the gateway knows of one observer: its list, the log of its
+// last diffs, and who follows it.
+type feed struct {
+	gateway  *Gateway
+	observer string
+	identity string // hash; who may resume it
+
+	state atomic.Pointer[state] // nil until the worker answered
+
+	asking int // asks under way; guarded by Gateway.mu
+
+	mu       sync.Mutex
+	gone     bool // no longer in Gateway.feeds: nobody may attach
+	reasking bool // its state is asked again
+	request  *bus.Request
+	subs     []*sub
+	unused   time.Time // since when nobody follows
+	log      []*entry  // log[0] is the point where the log begins: nobody reads its body
+	logBytes int
+}
+
+// apply publishes the next diff. One that does not follow what is here makes
+// the feed ask for its state again.
+func (f *feed) apply(c *wire.Changes, w *wakes) {
+	f.mu.Lock()
+	err := f.applyLocked(c, w)
+	f.mu.Unlock()
+	if err != nil {
+		f.gateway.Logger.Warn("feed out of step: its state is asked again", "observer", short(f.observer), "err", err)
+		f.gateway.reask(f)
+	}
+}
+
+func (f *feed) applyLocked(c *wire.Changes, w *wakes) error {
+	st := f.state.Load()
+	if st == nil || c.Epoch == st.Epoch && c.Seq <= st.Seq {
+		return nil // the snapshot on its way contains it, or this one did
+	}
+	if c.Epoch != st.Epoch || c.Seq != st.Seq+1 {
+		return fmt.Errorf("gateway: got diff %d of %s, want %d of %s", c.Seq, short(c.Epoch), st.Seq+1, short(st.Epoch))
+	}
+	c, err := complete(c, st.Items)
+	if err != nil {
+		return err
+	}
+	next := &state{Snapshot: st.Snapshot, tail: newEntry(c, "")}
+	next.Seq, next.Position, next.Items = c.Seq, c.Position, c.List
+	next.PrimaryKey = c.PrimaryKey
+	next.KeyType = keyType(c.KeyType, st.KeyType)
+	if c.MetaChanged {
+		next.Meta = c.Meta
+	}
+	f.publish(st, next, w)
+	return nil
+}
+
+// complete fills in what a diff from another process lacks.
+func complete(c *wire.Changes, before []diff.Item) (*wire.Changes, error) {
+	ops, err := diff.Fill(before, c.Ops)
+	if err != nil {
+		return nil, err
+	}
+	list := c.List
+	if list == nil {
+		if list, err = diff.Apply(before, ops); err != nil {
+			return nil, err
+		}
+	}
+	full := *c
+	full.Ops, full.List = ops, list
+	return &full, nil
+}
+
+// publish makes next the state and marks all who follow. f.mu is held.
+func (f *feed) publish(st, next *state, w *wakes) {
+	st.tail.next.Store(next.tail)
+	f.state.Store(next)
+	f.extendLog(next.tail)
+	b := next.tail.body.Load()
+	for _, sub := range f.subs {
+		s := sub.session
+		s.mu.Lock()
+		s.due(sub, b.cost)
+		w.add(s)
+		s.mu.Unlock()
+	}
+}
+
+// extendLog appends an entry and lets the oldest go.
+func (f *feed) extendLog(e *entry) {
+	if e.restart != "" {
+		f.dropLog()
+		f.log = append(f.log, e)
+		return
+	}
+	f.log = append(f.log, e)
+	f.logBytes += e.body.Load().cost
+	limits := &f.gateway.Limits
+	for len(f.log) > 1 && (len(f.log)-1 > limits.LogDiffs || f.logBytes > limits.LogBytes) {
+		f.logBytes -= f.log[1].body.Load().cost
+		f.log[0].body.Store(nil)
+		f.log[1].body.Store(nil)
+		f.log[0] = nil
+		f.log = f.log[1:]
+	}
+}
+
+// dropLog ends what can be resumed: the past before a restart is gone.
+func (f *feed) dropLog() {
+	for _, e := range f.log {
+		e.body.Store(nil)
+	}
+	clear(f.log)
+	f.log, f.logBytes = f.log[:0], 0
+}
+
+// restate takes a list that the worker sent whole.
+func (f *feed) restate(snapshot *wire.Snapshot, w *wakes) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st := f.state.Load()
+	if st == nil {
+		first := &state{Snapshot: *snapshot, tail: &entry{seq: snapshot.Seq, epoch: snapshot.Epoch}}
+		f.log, f.logBytes = append(f.log[:0], first.tail), 0
+		f.state.Store(first)
+		return
+	}
+	if st.Epoch == snapshot.Epoch && snapshot.Seq <= st.Seq {
+		if snapshot.Seq == st.Seq && later(st.Position, snapshot.Position) != st.Position {
+			same := &state{Snapshot: st.Snapshot, tail: st.tail}
+			same.Position = snapshot.Position
+			f.state.Store(same)
+		}
+		return
+	}
+	reason := wire.ReasonEpoch
+	if st.Epoch == snapshot.Epoch {
+		reason = wire.ReasonResumeGap
+	}
+	next := &state{Snapshot: *snapshot}
+	next.KeyType = keyType(snapshot.KeyType, st.KeyType)
+	next.tail = newEntry(between(&st.Snapshot, snapshot), reason)
+	f.publish(st, next, w)
+}
+
+// extend takes the diffs that the worker sent because they were missed: those
+// before the log go in front of it, those after it are applied.
+func (f *feed) extend(changes []*wire.Changes, w *wakes) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st := f.state.Load()
+	if st == nil || len(changes) == 0 {
+		return nil
+	}
+	f.backfill(st, changes)
+	for _, c := range changes {
+		if err := f.applyLocked(c, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// backfill puts older diffs in front of the log, where they reach up to it.
+func (f *feed) backfill(st *state, changes []*wire.Changes) {
+	first := f.log[0]
+	older := make([]*entry, 0, len(changes)+1)
+	for _, c := range changes {
+		if c.Epoch != st.Epoch || c.Seq > first.seq || len(older) > 0 && c.Seq != older[len(older)-1].seq+1 {
+			break
+		}
+		older = append(older, newEntry(c, ""))
+	}
+	if len(older) == 0 || older[len(older)-1].seq != first.seq || first.restart != "" {
+		return
+	}
+	// The entry where the log began takes its body; those before it are new.
+	last := older[len(older)-1]
+	first.keys = last.keys
+	first.body.Store(last.body.Load())
+	older[len(older)-1] = first
+	log := append(make([]*entry, 0, len(older)+len(f.log)), &entry{seq: older[0].seq - 1, epoch: st.Epoch})
+	for _, e := range older {
+		log[len(log)-1].next.Store(e)
+		log = append(log, e)
+		f.logBytes += e.body.Load().cost
+	}
+	f.log = append(log, f.log[1:]...)
+}
+
+// find returns the entry at a point of the log, nil where it does not reach
+// back that far. f.mu is held.
+func (f *feed) find(epoch string, seq uint64) *entry {
+	st := f.state.Load()
+	if st == nil || len(f.log) == 0 || epoch != st.Epoch || seq > st.Seq || seq < f.log[0].seq {
+		return nil
+	}
+	return f.log[seq-f.log[0].seq]
+}
+
+// attach adds a subscription. f.mu is held.
+func (f *feed) attach(sub *sub) {
+	sub.place = len(f.subs)
+	f.subs = append(f.subs, sub)
+}
+
+// detach removes a subscription; twice does no harm.
+func (f *feed) detach(sub *sub) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if sub.place >= len(f.subs) || f.subs[sub.place] != sub {
+		return
+	}
+	last := len(f.subs) - 1
+	f.subs[sub.place] = f.subs[last]
+	f.subs[sub.place].place = sub.place
+	f.subs[last] = nil
+	f.subs = f.subs[:last]
+	if last == 0 {
+		f.unused = time.Now()
+	}
+}
+
+// close ends the observer for all who follow.
+func (f *feed) close(closed wire.Closed, w *wakes) {
+	f.mu.Lock()
+	subs := f.subs
+	f.subs = nil
+	f.unused = time.Now()
+	st := f.state.Swap(nil)
+	f.dropLog()
+	for _, sub := range subs {
+		s := sub.session
+		s.mu.Lock()
+		s.end(sub, st, closed)
+		w.add(s)
+		s.mu.Unlock()
+	}
+	f.mu.Unlock()
+	f.gateway.record(event.Event{Kind: event.ObserverEnded, Observer: short(f.observer), Code: string(closed.Code)})
+	f.gateway.forget(f, false)
+}
+
+// short is the part of an id that may stand in a log.
+func short(id string) string { return id[:min(len(id), 8)] }

@@ -1,0 +1,218 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// Wrap goes around the whole app. It answers the gateway's own paths and the
+// GETs that ask to be observed on marked routes; everything else is the app's,
+// untouched. Call it once, before the first request.
+func (g *Gateway) Wrap(app http.Handler) http.Handler {
+	g.app = app
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, ok := strings.CutPrefix(r.URL.Path, g.SocketPrefix); ok {
+			g.serveSocket(w, r, id)
+			return
+		}
+		if rest, ok := strings.CutPrefix(r.URL.Path, g.Prefix); ok && (rest == "/unsubscribe" || rest == "/unsubscribe/") {
+			g.serveUnsubscribe(w, r)
+			return
+		}
+		if r.URL.RawQuery != "" && r.Method == http.MethodGet {
+			if session, asked := observing(r.URL.RawQuery); asked {
+				g.serveObserve(w, r, session)
+				return
+			}
+		}
+		app.ServeHTTP(w, r)
+	})
+}
+
+// serveObserve lets the app run on the client's own request, to see whether
+// the route is marked, and answers in its place where it is.
+func (g *Gateway) serveObserve(w http.ResponseWriter, r *http.Request, id string) {
+	m := &mark.Mark{}
+	hold := &holdWriter{ResponseWriter: w, mark: m}
+	g.app.ServeHTTP(hold, r.WithContext(mark.NewContext(r.Context(), m)))
+	view := m.View()
+	if view == nil {
+		return
+	}
+	if hold.started {
+		g.Logger.Warn("view was marked after it had begun to answer: not observed", "view", view.Name)
+		return
+	}
+	header := w.Header()
+	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Accept-Ranges"} {
+		header.Del(name)
+	}
+	g.allowOrigin(w, r)
+	if problem := g.observe(w, r, id, view); problem != nil {
+		g.record(event.Event{Kind: event.Refused, View: view.Name, Code: string(problem.Code)})
+		problem.Write(w)
+	}
+}
+
+// observe subscribes a session and answers with the list, or returns why not.
+func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, view *mark.View) *wire.Problem {
+	if !validSession(id) {
+		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadSession,
+			"observe: want 1 to 100 characters of A-Z a-z 0-9 _ -")
+	}
+	if g.foreignGet(r) {
+		return wire.NewProblem(http.StatusForbidden, wire.CodeCrossSite, "a page of another site may not observe")
+	}
+	after, err := headerPosition(r)
+	if err != nil {
+		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, "Wakeful-Position: not a position")
+	}
+	who, err := g.claimOf(r)
+	if err != nil {
+		return wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
+	}
+	request := busRequest(r)
+	want := &subscription{
+		session:  id,
+		claim:    who,
+		request:  request,
+		observer: g.observerID(request.Host, request.URL, who.identity, canonicalHeaders(r.Header, view)),
+		after:    after,
+	}
+	got, problem := g.subscribe(r.Context(), want)
+	if problem != nil {
+		return problem
+	}
+	if got.response != nil {
+		passThrough(w, got.response)
+		return nil
+	}
+	who.setCookie(w.Header(), r.TLS != nil)
+	err = writeEnvelope(w, got.snapshot)
+	if err == nil {
+		err = r.Context().Err()
+	}
+	g.answered(got, err == nil)
+	return nil
+}
+
+// answered ends a GET: what nobody was told of is undone, and a version 1
+// client that follows the list already is made good.
+func (g *Gateway) answered(got *subscribed, arrived bool) {
+	switch {
+	case !arrived && got.first:
+		g.unsubscribe(got.session, got.sub)
+	case !got.first:
+		got.session.restate(got.sub)
+	}
+}
+
+func headerPosition(r *http.Request) (change.Position, error) {
+	text := r.Header.Get("Wakeful-Position")
+	if text == "" {
+		return "", nil
+	}
+	return change.ParsePosition(text)
+}
+
+func validSession(id string) bool {
+	if len(id) == 0 || len(id) > 100 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func writeEnvelope(w http.ResponseWriter, snapshot *wire.Snapshot) error {
+	body := wire.AppendEnvelope(nil, snapshot)
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
+}
+
+// passThrough answers with what the view itself said. Cookies that an
+// evaluation sets are no client's.
+func passThrough(w http.ResponseWriter, response *bus.Response) {
+	header := w.Header()
+	for name, values := range response.Header {
+		switch name {
+		case "Set-Cookie", "Content-Length", "Connection", "Transfer-Encoding":
+		default:
+			header[name] = values
+		}
+	}
+	header.Set("Content-Length", strconv.Itoa(len(response.Body)))
+	w.WriteHeader(response.Status)
+	_, _ = w.Write(response.Body) // nothing is subscribed: nothing to undo
+}
+
+// serveUnsubscribe ends a subscription. It answers when all that was sent for
+// the observer is proven to have arrived.
+func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		g.preflight(w, r)
+		return
+	}
+	g.allowOrigin(w, r)
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST, OPTIONS")
+		wire.NewProblem(http.StatusMethodNotAllowed, wire.CodeBadRequest, "unsubscribe takes POST").Write(w)
+		return
+	}
+	query := r.URL.Query()
+	observer, id := query.Get("observer"), query.Get("subscriber")
+	if observer == "" || id == "" {
+		wire.NewProblem(http.StatusBadRequest, wire.CodeMissingParameter,
+			"want the parameters observer and subscriber in the URL").Write(w)
+		return
+	}
+	if who, err := g.claimOf(r); err == nil {
+		if s := g.session(id); s != nil && s.admits(who) {
+			g.unsubscribeAndWait(r.Context(), s, observer)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte("{}")) // a client that is gone is nobody to tell
+}
+
+// unsubscribeAndWait ends a subscription and waits for the proof that nothing
+// sent for it is still on its way; failing that in time, the socket is closed.
+func (g *Gateway) unsubscribeAndWait(ctx context.Context, s *session, observer string) {
+	sub := s.find(observer)
+	if sub == nil {
+		return
+	}
+	g.unsubscribe(s, sub)
+	c, proof := s.barrier(sub)
+	if c == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.StartWait)
+	defer cancel()
+	select {
+	case <-proof:
+	case <-c.ctx.Done():
+	case <-ctx.Done():
+		c.close(wire.CloseTooSlow, "unsubscribe was not proven in time")
+		c.abort()
+	}
+}

@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// resume takes what a version 2 client holds. Lists that the gateway follows
+// go on from there out of the feed's log; for the others the view is asked. The
+// first resume of a socket starts its stream, and takes back to their
+// beginning the lists that it does not name: their GET may still be under way.
+func (c *socket) resume(s *session, m *wire.Resume) {
+	w := c.gateway.newWakes()
+	s.mu.Lock()
+	first := s.socket == c && !c.started
+	s.mu.Unlock()
+	for observer, at := range m.Observers {
+		if !c.gateway.resumeFeed(c, s, m.ID, observer, at, w) {
+			c.resumeByURL(s, m.ID, observer, at)
+		}
+	}
+	if first {
+		s.rewind(m.Observers, w)
+		s.mu.Lock()
+		c.started = s.socket == c
+		s.mu.Unlock()
+	}
+	w.wake()
+	c.wake()
+}
+
+// resumeFeed goes on with a list that the gateway follows for this identity.
+func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string, at wire.Resuming, w *wakes) bool {
+	f := g.feed(observer)
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.gone || f.request == nil || f.state.Load() == nil || s.subs[observer] == nil && f.identity != c.who.identity {
+		return false
+	}
+	want := &subscription{request: f.request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
+	_, problem := s.follow(f, want, w)
+	if problem != nil {
+		s.replies = append(s.replies, closedFrame(observer, problem))
+	}
+	return true
+}
+
+// resumeByURL begins a list anew that nobody here follows.
+func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Resuming) {
+	want := &subscription{session: s.id, claim: c.who, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
+	unknown := &wire.Closed{Observer: observer, Code: wire.CodeUnknownObserver}
+	r, err := c.peer.request(c.ctx, at.URL, nil)
+	if err != nil {
+		c.after(appendText(nil, wire.AppendClosed(nil, unknown)))
+		return
+	}
+	s.await(observer, 1)
+	g := c.gateway
+	started := c.begin(func() {
+		defer s.await(observer, -1)
+		if problem := g.subscribeOver(r, want); problem != nil {
+			c.after(closedFrame(observer, problem))
+		}
+	})
+	if !started {
+		s.await(observer, -1)
+		unknown.Code, unknown.Detail = wire.CodeLimit, "too many lists are resumed at once: subscribe again"
+		c.after(appendText(nil, wire.AppendClosed(nil, unknown)))
+	}
+}
+
+// closedFrame tells the client of a resume that a list cannot be continued.
+func closedFrame(observer string, p *wire.Problem) []byte {
+	closed := &wire.Closed{Observer: observer, Code: p.Code, Detail: p.Detail}
+	switch p.Code {
+	case wire.CodePermissionRevoked, wire.CodeUnavailable, wire.CodeTooManySubscriptions:
+	default:
+		closed.Code = wire.CodeUnknownObserver
+	}
+	return appendText(nil, wire.AppendClosed(nil, closed))
+}
+
+// await counts the resumes of an observer that are not answered yet: no
+// progress speaks for it meanwhile.
+func (s *session) await(observer string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.awaited == nil {
+		s.awaited = map[string]int{}
+	}
+	if s.awaited[observer] += n; s.awaited[observer] == 0 {
+		delete(s.awaited, observer)
+	}
+}
+
+// rewind takes the subscriptions that a resume does not name back to where
+// they began.
+func (s *session) rewind(named map[string]wire.Resuming, w *wakes) {
+	s.mu.Lock()
+	var others []*sub
+	for observer, sub := range s.subs {
+		if _, ok := named[observer]; !ok {
+			others = append(others, sub)
+		}
+	}
+	s.mu.Unlock()
+	for _, sub := range others {
+		f := sub.feed
+		f.mu.Lock()
+		s.mu.Lock()
+		s.place(f, sub, sub.from, wire.ReasonResumeGap)
+		w.add(s)
+		s.mu.Unlock()
+		f.mu.Unlock()
+	}
+}
+
+// place moves a cursor to a point of the feed's log, or has a snapshot sent
+// where that is gone. It returns where the stream goes on. f.mu and s.mu are
+// held.
+func (s *session) place(f *feed, sub *sub, at wire.Point, reason string) wire.Point {
+	s.enqueue(sub)
+	if e := f.find(at.Epoch, at.Seq); e != nil {
+		sub.at, sub.fallen = e, ""
+		return at
+	}
+	st := f.state.Load()
+	if st == nil {
+		return at
+	}
+	sub.fallen = reason
+	if reason == wire.ReasonResumeGap && at.Epoch != st.Epoch {
+		sub.fallen = wire.ReasonEpoch
+	}
+	sub.at = st.tail
+	s.newest = later(s.newest, st.Position)
+	return wire.Point{Epoch: st.Epoch, Seq: st.Seq}
+}

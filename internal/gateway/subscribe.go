@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// subscription is the wish of a session to follow an observer.
+type subscription struct {
+	session  string
+	claim    *claim
+	observer string
+	request  *bus.Request
+	after    change.Position // the list must not be older
+
+	// Of version 2, beside a GET: the socket that asked, and what it calls it.
+	socket *socket
+	id     wire.ID
+	since  wire.Point // what the client holds, zero for nothing
+
+	state atomic.Int32
+}
+
+// A wish is taken once: by the worker's answer, or by whom gave up waiting.
+const (
+	waiting int32 = iota
+	taken
+	givenUp
+)
+
+// subscribed is what became of a subscription.
+type subscribed struct {
+	session  *session
+	sub      *sub
+	first    bool           // the session did not follow the observer before
+	snapshot *wire.Snapshot // nil where the view answered with no list
+	response *bus.Response
+}
+
+// subscribe asks the worker for the list and makes the session follow it from
+// exactly there on.
+func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribed, *wire.Problem) {
+	if s := g.session(want.session); s != nil {
+		if problem := s.checkRoom(want.claim, want.observer); problem != nil {
+			return nil, problem
+		}
+		want.after = s.floor(want.after)
+	} else if !g.hasRoom(want.claim) {
+		return nil, tooManySessions()
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.AnswerWait)
+	defer cancel()
+
+	type outcome struct {
+		got     *subscribed
+		problem *wire.Problem
+	}
+	done := make(chan outcome, 1)
+	message := &bus.Observe{Observer: want.observer, Request: *want.request, After: want.after}
+	if want.since.Epoch != "" {
+		g.prepare(want, message)
+	}
+	g.ask(want.claim.identity, message, func(o *bus.Observed, w *wakes) {
+		if want.state.CompareAndSwap(waiting, taken) {
+			got, problem := g.take(want, o, w)
+			done <- outcome{got, problem}
+		}
+	})
+	select {
+	case out := <-done:
+		return out.got, out.problem
+	case <-ctx.Done():
+	}
+	if !want.state.CompareAndSwap(waiting, givenUp) {
+		out := <-done
+		return out.got, out.problem
+	}
+	return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "no answer in time")
+}
+
+// prepare asks for the list of a feed that has none yet, before the diffs that
+// the client missed are asked for: they alone would not say what the list is.
+func (g *Gateway) prepare(want *subscription, message *bus.Observe) {
+	if f := g.feed(want.observer); f == nil || f.state.Load() == nil {
+		first := *message
+		g.ask(want.claim.identity, &first, func(*bus.Observed, *wakes) {})
+	}
+	message.Epoch, message.Seq = want.since.Epoch, want.since.Seq
+}
+
+// take makes the subscription out of the worker's answer. It runs in the order
+// of the bus.
+func (g *Gateway) take(want *subscription, o *bus.Observed, w *wakes) (*subscribed, *wire.Problem) {
+	switch {
+	case o.Problem != nil:
+		return nil, o.Problem
+	case o.Response != nil:
+		return &subscribed{response: o.Response}, nil
+	}
+	s, problem := g.open(want.session, want.claim)
+	if problem != nil {
+		return nil, problem
+	}
+	g.mu.Lock()
+	f := g.feeds[want.observer]
+	g.mu.Unlock()
+	if f == nil {
+		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.follow(f, want, w)
+}
+
+// follow attaches the session to a feed at its newest point. f.mu and s.mu are
+// held.
+func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *wire.Problem) {
+	st := f.state.Load()
+	if st == nil || s.ended || f.gone {
+		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
+	}
+	got := &subscribed{session: s, sub: s.subs[f.observer], snapshot: &st.Snapshot}
+	if got.sub == nil {
+		if len(s.subs) >= s.gateway.Limits.Subscriptions {
+			return nil, tooManySubscriptions()
+		}
+		got.first = true
+		got.sub = &sub{session: s, feed: f, at: st.tail, from: wire.Point{Epoch: st.Epoch, Seq: st.Seq}, request: f.share(want.request)}
+		f.attach(got.sub)
+		s.subs[f.observer] = got.sub
+	}
+	s.newest = later(s.newest, st.Position)
+	if want.socket != nil {
+		s.introduce(f, got.sub, want)
+		w.add(s)
+	}
+	return got, nil
+}
+
+// introduce has a version 2 client told that it follows a list, and from where
+// on. f.mu and s.mu are held.
+func (s *session) introduce(f *feed, sub *sub, want *subscription) {
+	reason := wire.ReasonSubscribe
+	if want.since.Epoch != "" {
+		reason = wire.ReasonResumeGap
+	}
+	s.paid(sub, sub.owed)
+	sub.from = s.place(f, sub, want.since, reason)
+	sub.intro = appendText(sub.intro, wire.AppendSubscribed(nil, &wire.Subscribed{
+		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,
+		PrimaryKey: f.state.Load().PrimaryKey,
+	}))
+}
+
+// share returns a request with equal credentials that the feed has already, so
+// that followers of one identity keep one copy; else the one given. f.mu is
+// held.
+func (f *feed) share(request *bus.Request) *bus.Request {
+	if f.request == nil || len(f.subs) == 0 {
+		f.request = request
+	}
+	same := func(name string) bool {
+		a, b := f.request.Header[name], request.Header[name]
+		if len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if a[i] != b[i] {
+				return false
+			}
+		}
+		return true
+	}
+	if f.request.URL == request.URL && same("Authorization") && same("Cookie") {
+		return f.request
+	}
+	return request
+}
+
+// unsubscribe ends a subscription: nothing for it is sent from now on.
+func (g *Gateway) unsubscribe(s *session, sub *sub) {
+	s.mu.Lock()
+	s.drop(sub)
+	s.mu.Unlock()
+	sub.feed.detach(sub)
+}
+
+func tooManySubscriptions() *wire.Problem {
+	return wire.NewProblem(http.StatusTooManyRequests, wire.CodeTooManySubscriptions, "this session follows as many lists as it may")
+}
+
+func tooManySessions() *wire.Problem {
+	return wire.NewProblem(http.StatusTooManyRequests, wire.CodeTooManySessions, "there are as many sessions of this client as there may be")
+}
+
+func foreignSession() *wire.Problem {
+	return wire.NewProblem(http.StatusForbidden, wire.CodeForeignSession, "the session is somebody else's")
+}

@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// tick looks after everything that time alone moves.
+func (g *Gateway) tick(now time.Time) {
+	g.mu.Lock()
+	sessions := make([]*session, 0, len(g.sessions))
+	for _, s := range g.sessions {
+		sessions = append(sessions, s)
+	}
+	sockets := make([]*socket, 0, len(g.sockets))
+	for c := range g.sockets {
+		sockets = append(sockets, c)
+	}
+	feeds := make([]*feed, 0, len(g.feeds))
+	for _, f := range g.feeds {
+		feeds = append(feeds, f)
+	}
+	g.lost.expire(now, g.V1SessionTTL)
+	g.mu.Unlock()
+	for _, c := range sockets {
+		g.tickSocket(c, now)
+	}
+	for _, s := range sessions {
+		g.tickSession(s, now)
+	}
+	for _, f := range feeds {
+		f.mu.Lock()
+		idle := len(f.subs) == 0 && now.Sub(f.unused) >= g.Linger
+		f.mu.Unlock()
+		if idle {
+			g.forget(f, true)
+		}
+	}
+	if len(feeds) > 0 {
+		g.checkStale(now, sessions)
+	}
+}
+
+// tickSocket ends sockets that are dead or never began, and keeps the others
+// from being silent.
+func (g *Gateway) tickSocket(c *socket, now time.Time) {
+	if code, late := c.late(now); late {
+		c.close(code, "the client did not begin in time")
+		return
+	}
+	if now.Sub(time.Unix(0, c.heard.Load())) > 3*g.Heartbeat {
+		c.close(closeNormal, "no answer to pings")
+		c.abort()
+		return
+	}
+	s := c.owner()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	wake := false
+	if s.socket == c && c.started {
+		if !now.Before(c.nextBeat) {
+			c.nextBeat, c.beatDue = now.Add(g.Heartbeat), true
+		}
+		wake = c.beatDue || c.version == version1 && s.sent > c.pinged
+	}
+	s.mu.Unlock()
+	if wake {
+		c.wake()
+	}
+}
+
+// tickSession ends sessions that were without a socket for too long.
+func (g *Gateway) tickSession(s *session, now time.Time) {
+	s.mu.Lock()
+	away := now.Sub(s.since)
+	gone := s.socket == nil && away >= g.SessionTTL
+	remembers := s.version == version1 && (len(s.subs) > 0 || len(s.dormant) > 0)
+	s.mu.Unlock()
+	switch {
+	case !gone:
+	case !remembers:
+		g.endSession(s, closeNormal, false)
+	case away >= g.SessionTTL+g.V1SessionTTL:
+		g.endSession(s, wire.CloseLost, true)
+	default:
+		g.hibernate(s)
+	}
+}
+
+// checkStale tells sessions when the worker has been silent for too long.
+func (g *Gateway) checkStale(now time.Time, sessions []*session) {
+	heard := time.Unix(0, g.lastRound.Load())
+	if now.Sub(heard) < g.StaleAfter {
+		return
+	}
+	g.mu.Lock()
+	g.stale = true
+	g.mu.Unlock()
+	for _, s := range sessions {
+		s.markStale(heard)
+	}
+}
+
+// shutdown closes every socket; clients are asked to come back spread over
+// Config.Spread. It waits for what it ends.
+func (g *Gateway) shutdown() {
+	g.mu.Lock()
+	g.closing = true
+	sockets := make([]*socket, 0, len(g.sockets))
+	for c := range g.sockets {
+		sockets = append(sockets, c)
+	}
+	g.mu.Unlock()
+	for i, c := range sockets {
+		c.close(wire.CloseRestart, restartReason(g.Spread, i, len(sockets)))
+		c.abort()
+	}
+	g.readers.Wait()
+}

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// fillV2 appends what one subscription has to send. direct is a frame to be
+// written after buf, done says that nothing is left.
+func (s *session) fillV2(sub *sub, buf []byte) (out, direct []byte, done bool) {
+	if sub.intro != nil {
+		buf = append(buf, sub.intro...)
+		sub.intro = nil
+	}
+	if sub.ended != nil {
+		s.sent++
+		return appendText(buf, wire.AppendClosed(nil, sub.ended)), nil, true
+	}
+	for len(buf) < fillTarget {
+		frame := s.nextV2(sub)
+		if frame == nil {
+			return buf, nil, true
+		}
+		s.sent++
+		sub.sent = s.sent
+		if len(frame) > directSize {
+			return buf, frame, false
+		}
+		buf = append(buf, frame...)
+	}
+	return buf, nil, false
+}
+
+// nextV2 returns the next frame of a subscription and moves its cursor.
+func (s *session) nextV2(sub *sub) []byte {
+	if sub.fallen == "" {
+		e := sub.at.next.Load()
+		if e == nil {
+			return nil
+		}
+		if b := e.body.Load(); b != nil && e.restart == "" {
+			sub.at = e
+			s.paid(sub, b.cost)
+			return b.frameV2()
+		}
+		if sub.fallen = e.restart; sub.fallen == "" {
+			sub.fallen = wire.ReasonSlowConsumer
+		}
+	}
+	st := sub.feed.state.Load()
+	if st == nil {
+		return nil // it is being closed, which says so itself
+	}
+	reason := sub.fallen
+	if sub.at.epoch != st.Epoch && reason != wire.ReasonSubscribe {
+		reason = wire.ReasonEpoch
+	}
+	s.paid(sub, sub.owed)
+	sub.at, sub.fallen = st.tail, ""
+	s.newest = later(s.newest, st.Position)
+	if reason != wire.ReasonSubscribe {
+		s.gateway.record(event.Event{Kind: event.SnapshotSent, Observer: short(st.Observer), Code: reason})
+	}
+	return st.frame(reason)
+}
+
+// appendProgress tells how far the session is, where that is news or due. p was
+// loaded before the session was found to have nothing left to send.
+func (s *session) appendProgress(buf []byte, p *progress, force bool) []byte {
+	if p == nil || !force && !s.stale && p.Position == s.progress {
+		return buf
+	}
+	if p.Position.SameHistory(s.progress) && p.Position < s.progress {
+		return buf
+	}
+	whole := p.Whole && p.Position.Reaches(s.newest)
+	s.progress, s.stale = p.Position, false
+	behind := s.behind(p)
+	switch {
+	case len(behind) > 0:
+		return appendText(buf, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole, Behind: behind}))
+	case p.Whole && !whole:
+		return append(buf, p.half...)
+	}
+	return append(buf, p.frame...)
+}
+
+// behind names the session's observers that a progress says nothing about.
+func (s *session) behind(p *progress) []string {
+	var behind []string
+	for _, observer := range p.Behind {
+		if s.subs[observer] != nil {
+			behind = append(behind, observer)
+		}
+	}
+	for observer := range s.awaited {
+		behind = append(behind, observer)
+	}
+	return behind
+}
+
+// markStale has the session told that nobody knows how current it is.
+func (s *session) markStale(since time.Time) {
+	s.mu.Lock()
+	c := s.socket
+	tell := s.version == version2 && !s.stale && len(s.subs) > 0 && c != nil && c.started
+	if tell {
+		s.stale = true
+		frame := appendText(nil, wire.AppendStale(nil, &wire.Stale{Since: since, Reason: "the worker is silent"}))
+		s.replies = append(s.replies, frame)
+	}
+	s.mu.Unlock()
+	if tell {
+		c.wake()
+	}
+}

@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// fillTarget is how much is gathered for one write.
+	fillTarget = 48 << 10
+	// directSize is from where on a shared frame is written from where it
+	// lies, without being copied.
+	directSize = 16 << 10
+	// pingPause keeps proofs from costing more than what they prove.
+	pingPause = 250 * time.Millisecond
+	// closeWait is how long a close frame may take to be written, and the
+	// client to answer it.
+	closeWait = time.Second
+)
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// wake starts the socket's writer, or has the one that runs look again. There
+// is a writer only while there is something to write.
+func (c *socket) wake() {
+	if c.wanted.Add(1) == 1 {
+		go c.write()
+	}
+}
+
+func (c *socket) write() {
+	buf := buffers.Get().(*[]byte)
+	for {
+		seen := c.wanted.Load()
+		for c.writeOnce(buf) {
+		}
+		if c.wanted.CompareAndSwap(seen, 0) {
+			break
+		}
+	}
+	if cap(*buf) <= 2*fillTarget {
+		buffers.Put(buf)
+	}
+}
+
+// writeOnce gathers what is to be sent, control frames first, and writes it.
+// It reports whether there may be more.
+func (c *socket) writeOnce(buf *[]byte) bool {
+	c.mu.Lock()
+	out := append((*buf)[:0], c.control...)
+	c.control = nil
+	closing, s := c.closing, c.session
+	over := c.over
+	c.mu.Unlock()
+	if over {
+		return false
+	}
+	var direct []byte
+	if closing != nil {
+		out = append(out, closing...)
+	} else if s != nil {
+		out, direct = s.fill(c, out)
+	}
+	*buf = out
+	if len(out) == 0 && direct == nil {
+		return false
+	}
+	err := c.send(out)
+	if err == nil && direct != nil {
+		err = c.send(direct)
+	}
+	switch {
+	case err != nil:
+		c.finishWriting(false)
+	case closing != nil:
+		c.finishWriting(true)
+	}
+	return err == nil && closing == nil
+}
+
+// finishWriting ends the sending side. After a close frame the client has a
+// moment to answer it, so that it reads it before the connection is reset.
+func (c *socket) finishWriting(said bool) {
+	c.mu.Lock()
+	c.over = true
+	if c.flushed != nil {
+		close(c.flushed)
+	}
+	c.mu.Unlock()
+	if !said {
+		_ = c.conn.Close() // the reader ends with it
+		return
+	}
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
+}
+
+// send writes bytes. It gives up only when the client accepts none of them for
+// StallAfter.
+func (c *socket) send(p []byte) error {
+	for len(p) > 0 {
+		c.arm(time.Now())
+		n, err := c.conn.Write(p)
+		p = p[n:]
+		if err == nil {
+			continue
+		}
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.isClosing() {
+			return err
+		}
+		c.deadline = time.Time{}
+	}
+	return nil
+}
+
+// arm sets the write deadline, seldom: it is late by up to a sixth.
+func (c *socket) arm(now time.Time) {
+	if c.isClosing() {
+		return // close has set a short one
+	}
+	stall := c.gateway.StallAfter
+	if c.deadline.Sub(now) < stall {
+		c.deadline = now.Add(stall + stall/6)
+		_ = c.conn.SetWriteDeadline(c.deadline)
+	}
+}
+
+func (c *socket) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing != nil
+}
+
+// reply sends a control frame before all else. A client that asks for more
+// than it reads gets no answers.
+func (c *socket) reply(frame []byte) {
+	c.mu.Lock()
+	if len(c.control) < 4<<10 {
+		c.control = append(c.control, frame...)
+	}
+	c.mu.Unlock()
+	c.wake()
+}
+
+// close sends a close frame after what is being written, and nothing more.
+func (c *socket) close(code int, reason string) {
+	c.mu.Lock()
+	first := c.closing == nil && !c.over
+	if first {
+		c.closing = appendClose(nil, code, reason)
+		c.code, c.flushed = code, make(chan struct{})
+		_ = c.conn.SetWriteDeadline(time.Now().Add(closeWait))
+	}
+	c.mu.Unlock()
+	if first {
+		c.wake()
+	}
+}
+
+// abort ends the connection soon, whether or not the client answers.
+func (c *socket) abort() { _ = c.conn.SetDeadline(time.Now().Add(closeWait)) }
+
+// fill gathers what the session has for its socket: the diffs in the order in
+// which they came, then how far that is. direct is to be written after out.
+func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.socket != c || !c.started {
+		return buf, nil
+	}
+	// Loaded before the last look at ready: what it covers was marked before.
+	p := s.gateway.progress.Load()
+	for len(s.ready) > 0 && len(buf) < fillTarget && direct == nil {
+		sub, done := s.ready[0], false
+		if c.version == version1 {
+			buf, direct, done = s.fillV1(sub, buf)
+		} else {
+			buf, direct, done = s.fillV2(sub, buf)
+		}
+		if done {
+			s.dequeue()
+		}
+	}
+	if len(s.ready) > 0 || direct != nil {
+		return buf, direct
+	}
+	return s.appendTail(c, buf, p), nil
+}
+
+// appendTail appends what comes when nothing else is left.
+func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
+	if c.version == version2 {
+		buf = s.appendProgress(buf, p, c.beatDue)
+		for _, reply := range s.replies {
+			buf = append(buf, reply...)
+		}
+		s.replies = nil
+	}
+	now := time.Now()
+	news := c.version == version1 && s.sent > c.pinged && now.Sub(c.pingAt) >= pingPause
+	if news || c.pingDue || c.beatDue {
+		buf = appendFrame(buf, ws.OpPing, strconv.AppendUint(nil, s.sent, 10))
+		c.pinged, c.pingAt, c.pingDue, c.beatDue = s.sent, now, false, false
+	}
+	return buf
+}
