@@ -1,0 +1,222 @@
+// Package wakeful makes ordinary REST endpoints live: a GET with
+// observe=<session> answers as it always did, with an observer id beside it,
+// and from then on every change of that result reaches the client over a
+// WebSocket as soon as the data has changed, whoever changed it.
+//
+//	db, source, err := sqlite.Open("app.db")
+//	live, err := wakeful.New(wakeful.Config{Source: source})
+//
+//	mux := http.NewServeMux()
+//	mux.Handle("GET /posts", wakeful.Observable("id")(http.HandlerFunc(listPosts)))
+//	mux.HandleFunc("POST /posts", createPost)
+//
+//	go live.Run(ctx)
+//	http.ListenAndServe(":8080", live.Wrap(mux))
+//
+// The handlers stay as they are. They have to pass the request's context to
+// the database (db.QueryContext(r.Context(), …)): what an evaluation reads is
+// noted through it.
+//
+// # Promises
+//
+// A subscriber gets its list and then every diff after it, in order, none
+// twice, over reconnects too; what cannot be served exactly becomes a new list
+// or a notice that it ended, never a gap. Each list that it is shown is the
+// view's result in one committed state of the database.
+//
+// Pipeline: database → source → affected → observer → diff → bus → gateway →
+// client. Both ends are here.
+package wakeful
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/gateway"
+	"github.com/wakeful-dev/wakeful/internal/worker"
+	"github.com/wakeful-dev/wakeful/source"
+)
+
+// Config says how a Server works. Only Source is required; a zero value takes
+// the default named beside it.
+type Config struct {
+	// Source yields the changes of the database that the views read.
+	Source source.Source
+	// Bus carries messages between gateway and worker. Default: in process.
+	Bus bus.Bus
+
+	// Identity names whose rights a request has, "" for anonymous. Requests of
+	// equal identity share observers. An error refuses the request with 401.
+	// Default: the Authorization header, else the cookies named in Cookies,
+	// else anonymous.
+	Identity func(*http.Request) (string, error)
+	// Cookies names the cookies that the default Identity goes by.
+	Cookies []string
+	// Origins lists the foreign origins ("https://app.example.org") whose pages
+	// may observe and connect. The server's own is always allowed.
+	Origins []string
+
+	// Prefix is the route of unsubscribe; default "/api/queryobserver".
+	Prefix string
+	// SocketPrefix is the route of sockets; default "/ws/".
+	SocketPrefix string
+
+	// SessionTTL is how long a session lives without a socket; default 60 s.
+	SessionTTL time.Duration
+	// V1SessionTTL is how long it is remembered what a version 1 client holds;
+	// default 1 h.
+	V1SessionTTL time.Duration
+	// Heartbeat is the longest silence on a socket; default 25 s.
+	Heartbeat time.Duration
+	// Linger is how long an observer that nobody follows is kept; default 30 s.
+	Linger time.Duration
+	// MinInterval is the least time between two evaluations of one observer;
+	// default 0. A View can ask for more.
+	MinInterval time.Duration
+	// Warn is the evaluation time that is logged; default 1 s.
+	Warn time.Duration
+	// Stop is the evaluation time at which an observer is closed; default 20 s.
+	Stop time.Duration
+
+	// Limits bounds what clients can make the server hold.
+	Limits Limits
+
+	// Secret makes the ids of observers, 32 bytes or more. Default: random at
+	// each start, or as StateFile has it.
+	Secret []byte
+	// StateFile keeps the sessions of version 1 clients over a restart (no
+	// credentials). Default: they are told that their session is lost.
+	StateFile string
+
+	// Logger takes what an operator has to know. Default: nothing is logged.
+	Logger *slog.Logger
+	// Events is told everything that happens. It must be quick and take
+	// concurrent calls.
+	Events func(Event)
+}
+
+// Limits are the bounds of the protocol. 0 is the default.
+type Limits struct {
+	Subscriptions   int // of a session; default 1,000
+	Sessions        int // of an identity, or of an address without one; default 100
+	Items           int // of one result; default 10,000
+	Undelivered     int // bytes of a session's unsent diffs; default 1 MiB
+	LogDiffs        int // diffs kept per observer for resume; default 1,000
+	LogBytes        int // their size together; default 1 MiB
+	FrameBytes      int // of a client's frame; default 64 KiB
+	FramesPerSecond int // of a client; default 50
+	FrameBurst      int // of a client; default 200
+}
+
+// Event is one thing that happened inside the server. It carries no row, no
+// argument, no credential and no URL.
+type Event = event.Event
+
+// Server holds sessions and observers. Make it with New, put it around an app
+// with Wrap, and let Run do the work.
+type Server struct {
+	worker  *worker.Worker
+	gateway *gateway.Gateway
+	events  *event.Recorder
+	app     atomic.Pointer[http.Handler]
+}
+
+// New checks a Config and makes a Server. It starts nothing.
+func New(cfg Config) (*Server, error) {
+	if cfg.Source == nil {
+		return nil, errors.New("wakeful: Config.Source is missing: open the database with sqlite.Open and pass the source that it returns")
+	}
+	if cfg.Secret != nil && len(cfg.Secret) < 32 {
+		return nil, errors.New("wakeful: Config.Secret is shorter than 32 bytes")
+	}
+	if cfg.Bus == nil {
+		cfg.Bus = bus.New()
+	}
+	s := &Server{events: event.NewRecorder(cfg.Logger, cfg.Events)}
+	var err error
+	if s.worker, err = worker.New(s.workerConfig(cfg)); err != nil {
+		return nil, err
+	}
+	if s.gateway, err = gateway.New(s.gatewayConfig(cfg)); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) workerConfig(cfg Config) worker.Config {
+	return worker.Config{
+		Bus: cfg.Bus, Source: cfg.Source, App: s.handler, Logger: cfg.Logger, Events: s.events,
+		MinInterval: cfg.MinInterval, Linger: cfg.Linger, Warn: cfg.Warn, Stop: cfg.Stop,
+		MaxItems: cfg.Limits.Items, LogDiffs: cfg.Limits.LogDiffs, LogBytes: cfg.Limits.LogBytes,
+	}
+}
+
+func (s *Server) gatewayConfig(cfg Config) gateway.Config {
+	l := cfg.Limits
+	return gateway.Config{
+		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins,
+		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
+		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat,
+		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events,
+		Limits: gateway.Limits{
+			Subscriptions: l.Subscriptions, Sessions: l.Sessions, Undelivered: l.Undelivered,
+			LogDiffs: l.LogDiffs, LogBytes: l.LogBytes, FrameBytes: l.FrameBytes,
+			FramesPerSecond: l.FramesPerSecond, FrameBurst: l.FrameBurst, Items: l.Items,
+		},
+	}
+}
+
+func (s *Server) handler() http.Handler {
+	if app := s.app.Load(); app != nil {
+		return *app
+	}
+	return nil
+}
+
+// Run works until ctx ends, then closes all sockets and returns nil. It is
+// called once.
+func (s *Server) Run(ctx context.Context) error {
+	// The gateway says goodbye first, while the worker still answers it.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorker()
+	worked := make(chan error, 1)
+	go func() {
+		worked <- s.worker.Run(workerCtx)
+		cancel() // a worker that ends by itself ends the gateway
+	}()
+	err := s.gateway.Run(ctx)
+	stopWorker()
+	return errors.Join(err, <-worked)
+}
+
+// Wrap puts the server around an app: its sockets and its unsubscribe route
+// beside it, and observe on the views that the app marks with Observable.
+// Every other request passes through untouched. It is called once.
+func (s *Server) Wrap(app http.Handler) http.Handler {
+	s.app.Store(&app)
+	return s.gateway.Wrap(positioned(app))
+}
+
+// Status is what a Server does at one moment. It holds no rows, no arguments
+// and no credentials.
+type Status struct {
+	Worker  worker.Status     `json:"worker"`
+	Gateway gateway.Status    `json:"gateway"`
+	Counts  map[string]uint64 `json:"counts"` // of events, by name
+}
+
+// Status returns what the server does.
+func (s *Server) Status() Status {
+	return Status{Worker: s.worker.Status(), Gateway: s.gateway.Status(), Counts: s.events.Counts()}
+}
+
+// Clear ends every observer. Clients are told and may observe again.
+func (s *Server) Clear() { s.worker.Clear() }
