@@ -75,28 +75,67 @@ func (s *script) matchMiddle() {
 	s.from = make([]int, len(after))
 	s.kept = make([]bool, len(before))
 	s.stay = make([]bool, len(before))
-	if len(before) == 0 || len(after) == 0 {
-		for i := range s.from {
-			s.from[i] = -1
+	looseBefore, looseAfter := s.align(before, after)
+	if len(looseBefore) > 0 && len(looseAfter) > 0 {
+		places := make(map[string]int, len(looseBefore))
+		for _, i := range looseBefore {
+			places[before[i].Key] = i
 		}
-		return
+		for _, j := range looseAfter {
+			if i, ok := places[after[j].Key]; ok {
+				s.from[j], s.kept[i] = i, true
+			}
+		}
 	}
-	places := make(map[string]int, len(before))
-	for i := range before {
-		places[before[i].Key] = i
+	for _, i := range longestIncreasing(s.from) {
+		s.stay[i] = true
 	}
-	for i := range after {
-		j, ok := places[after[i].Key]
-		if !ok {
-			s.from[i] = -1
+}
+
+// lookahead is how many items that came or went in a row align steps over.
+const lookahead = 4
+
+// align matches the items that follow each other in both lists, which are most
+// of them as a rule, and returns the places of the others. It spares these the
+// map: a match of keys is right however it was found.
+func (s *script) align(before, after []Item) (looseBefore, looseAfter []int) {
+	i, j := 0, 0
+	for i < len(before) && j < len(after) {
+		if before[i].Key == after[j].Key {
+			s.from[j], s.kept[i] = i, true
+			i++
+			j++
 			continue
 		}
-		s.from[i] = j
-		s.kept[j] = true
+		gone, come := 1, 1
+		for k := 1; k <= lookahead; k++ {
+			if i+k < len(before) && before[i+k].Key == after[j].Key {
+				gone, come = k, 0
+				break
+			}
+			if j+k < len(after) && before[i].Key == after[j+k].Key {
+				gone, come = 0, k
+				break
+			}
+		}
+		for ; gone > 0; gone-- {
+			looseBefore = append(looseBefore, i)
+			i++
+		}
+		for ; come > 0; come-- {
+			s.from[j] = -1
+			looseAfter = append(looseAfter, j)
+			j++
+		}
 	}
-	for _, j := range longestIncreasing(s.from) {
-		s.stay[j] = true
+	for ; i < len(before); i++ {
+		looseBefore = append(looseBefore, i)
 	}
+	for ; j < len(after); j++ {
+		s.from[j] = -1
+		looseAfter = append(looseAfter, j)
+	}
+	return looseBefore, looseAfter
 }
 
 // remove names what is not in new, in the order of old.
