@@ -2,10 +2,12 @@ package bus
 
 import "time"
 
-// pace says when to ask again: after askFirst, then twice that, up to askMost.
+// pace says when to ask again: after askFirst, then twice that, up to askMost,
+// and after askFirst again once there was an answer.
 type pace struct {
-	at   time.Time
-	wait time.Duration
+	at       time.Time
+	wait     time.Duration
+	answered bool // since it was last due
 }
 
 // due reports whether it is time to ask, while there is something to ask for.
@@ -22,17 +24,22 @@ func (p *pace) due(now time.Time, pending bool) bool {
 		return false
 	}
 	p.wait = min(2*p.wait, askMost)
+	if p.answered {
+		p.wait, p.answered = askFirst, false
+	}
 	p.at = now.Add(p.wait)
 	return true
 }
 
-// restart begins a pace anew: there was an answer.
-func (p *peer) restart(t *pace) {
-	if t.wait > askFirst {
-		p.armed = false // Run is to look before the time it knows of
-		p.arm()
+// answered begins a pace anew.
+func (p *peer) answered(t *pace) {
+	if t.wait <= askFirst {
+		t.answered = true // Run looks soon enough
+		return
 	}
 	*t = pace{}
+	p.armed = false // Run is to look before the time it knows of
+	p.arm()
 }
 
 // arm lets Run know that the peer has something to be timed.

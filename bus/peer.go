@@ -118,7 +118,7 @@ func (p *peer) receive(m *Message) bool {
 	}
 	p.heard = true
 	if p.out.ack(m.Ack) {
-		p.restart(&p.times.probe)
+		p.answered(&p.times.probe)
 	}
 	switch {
 	case m.Number > 0:
@@ -220,7 +220,7 @@ func (p *peer) healed() {
 	for body, ok := p.in.next(); ok; body, ok = p.in.next() {
 		p.hand(body)
 	}
-	p.restart(&p.times.ask)
+	p.answered(&p.times.ask)
 	if p.in.gap() && p.in.received >= p.in.asked {
 		p.askMissing()
 	}
