@@ -52,7 +52,7 @@ func TestApplyLeavesItsListAlone(t *testing.T) {
 func TestMergeIsApply(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	fit, walked := 0, 0
-	for range 200_000 {
+	for range 50_000 {
 		list := items("a1 b2 c3 d4")[:random.IntN(5)]
 		ops := make([]Op, random.IntN(4))
 		for i := range ops {

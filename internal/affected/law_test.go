@@ -101,7 +101,7 @@ func (w *world) write() change.Change {
 // when they were last named, or just now. The index also agrees with Touches.
 func TestNothingMissed(t *testing.T) {
 	changed, named, all := 0, 0, 0
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		w := &world{random: rand.New(rand.NewPCG(seed, 1)), rows: map[int64][3]int64{}}
 		x := New[int]()
 		views := make([]view, 12)
