@@ -26,10 +26,6 @@ func (g *Gateway) admit(c *socket, who *claim) *refusal {
 	}
 	old := s.seat(c)
 	fight := len(s.takeover) >= maxTakeovers
-	dormant := s.dormant
-	if c.version == version1 {
-		s.dormant = nil
-	}
 	s.mu.Unlock()
 	if old != nil {
 		old.close(wire.CloseReplaced, "another socket took over")
@@ -39,7 +35,7 @@ func (g *Gateway) admit(c *socket, who *claim) *refusal {
 		return nil
 	}
 	if c.version == version1 {
-		g.revive(s, dormant, who, c.peer)
+		g.revive(s, who, c.peer)
 		c.peer = nil
 	}
 	c.wake()

@@ -1,62 +1,174 @@
 package gateway
 
 import (
-	"strconv"
-	"sync"
+	"net/http"
+	"slices"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
 // dormant is what is remembered of a version 1 subscription that nobody keeps
-// alive: what it takes to observe the URL again and to repair what the client
-// holds. There are no credentials in it.
+// alive: what it takes to observe the URL again, with the credentials of who
+// comes back, and to repair what the client holds. It has no credentials.
 type dormant struct {
-	Observer   string              `json:"observer"`
-	Host       string              `json:"host"`
-	URL        string              `json:"url"`
-	Header     map[string][]string `json:"header,omitempty"`
-	PrimaryKey string              `json:"primary_key"`
-	KeyType    wire.KeyType        `json:"key_type"`
-	Held       []string            `json:"held"` // every key that the client may hold
+	Observer   string       `json:"observer"`
+	Host       string       `json:"host"`
+	URL        string       `json:"url"`
+	Header     http.Header  `json:"header,omitempty"` // of the canonical request
+	PrimaryKey string       `json:"primary_key"`
+	KeyType    wire.KeyType `json:"key_type"`
+	Held       []string     `json:"held"` // every key that the client may hold
 }
 
-func (g *Gateway) hibernate(*session)                                                  {}
-func (g *Gateway) revive(s *session, dormant map[string]*dormant, who *claim, p *peer) {}
-func (g *Gateway) loadState(time.Time) error                                           { return nil }
-func (g *Gateway) saveState(time.Time) error                                           { return nil }
+// keptHeaders lists the headers of a canonical request that are surely no
+// credentials. A list that depends on others cannot be continued: its observer
+// ends.
+var keptHeaders = []string{"Accept", "Accept-Language", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Requested-With"}
 
-// restartReason asks a client to come back after its share of the spread.
-func restartReason(spread time.Duration, i, n int) string {
-	wait := spread * time.Duration(i+1) / time.Duration(n)
-	return "retry_after_ms=" + strconv.FormatInt(wait.Milliseconds(), 10)
-}
-
-// lostSessions remembers which version 1 sessions cannot be continued.
-type lostSessions struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
-
-// maxLost bounds how many are remembered.
-const maxLost = 100_000
-
-func (l *lostSessions) add(id string) {
-	if l.at == nil {
-		l.at = map[string]time.Time{}
+// remember makes what is kept of a subscription. s.mu is held.
+func (sub *sub) remember() *dormant {
+	st := sub.feed.state.Load()
+	if st == nil {
+		return nil
 	}
-	if len(l.at) < maxLost {
-		l.at[id] = time.Now()
+	held := sub.uncertain(st)
+	held.addItems(st.Items)
+	d := &dormant{
+		Observer: sub.feed.observer, Host: sub.request.Host, URL: sub.request.URL, Header: http.Header{},
+		PrimaryKey: st.PrimaryKey, KeyType: st.KeyType, Held: held.keys,
+	}
+	canonical := canonicalHeaders(sub.request.Header, sub.feed.view.Load())
+	for _, name := range keptHeaders {
+		if values := canonical[name]; len(values) > 0 {
+			d.Header[name] = values
+		}
+	}
+	return d
+}
+
+// hibernate ends the subscriptions of a version 1 session that was away for
+// too long. What its client holds is remembered.
+func (g *Gateway) hibernate(s *session) {
+	s.mu.Lock()
+	var subs []*sub
+	if s.socket == nil && !s.ended {
+		subs = s.sleep()
+	}
+	s.mu.Unlock()
+	for _, sub := range subs {
+		sub.feed.detach(sub)
 	}
 }
 
-func (l *lostSessions) remove(id string) { delete(l.at, id) }
+// sleep turns subscriptions into memories of them. s.mu is held.
+func (s *session) sleep() []*sub {
+	var subs []*sub
+	for observer, sub := range s.subs {
+		if d := sub.remember(); d != nil {
+			if s.dormant == nil {
+				s.dormant = map[string]*dormant{}
+			}
+			s.dormant[observer] = d
+		}
+		subs = append(subs, sub)
+	}
+	for _, sub := range subs {
+		s.drop(sub)
+	}
+	return subs
+}
 
-func (l *lostSessions) expire(now time.Time, after time.Duration) {}
+// revive observes again what a version 1 client holds, with the credentials of
+// the handshake that brought it back.
+func (g *Gateway) revive(s *session, who *claim, p *peer) {
+	s.mu.Lock()
+	asleep := make([]*dormant, 0, len(s.dormant))
+	for _, d := range s.dormant {
+		asleep = append(asleep, d)
+	}
+	s.mu.Unlock()
+	for _, d := range asleep {
+		g.awaken(s, d, who, p)
+	}
+}
+
+func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
+	if g.observerID(d.Host, d.URL, who.identity, d.Header) != d.Observer {
+		s.finishDormant(d, wire.Closed{Observer: d.Observer, Code: wire.CodePermissionRevoked})
+		return
+	}
+	header := d.Header.Clone()
+	for name, values := range p.header {
+		if _, ok := header[name]; !ok {
+			header[name] = values
+		}
+	}
+	request := &bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}
+	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request}
+	message := &bus.Observe{Observer: d.Observer, Request: *request}
+	g.ask(who.identity, message, func(o *bus.Observed, w *wakes) {
+		closed := closedBy(o)
+		if closed == nil {
+			got, problem := g.take(want, o, w)
+			if problem == nil {
+				w.sessions = append(w.sessions, got.session)
+				return
+			}
+			closed = &wire.Closed{Code: problem.Code, Detail: problem.Detail}
+		}
+		closed.Observer = d.Observer
+		s.finishDormant(d, *closed)
+		w.sessions = append(w.sessions, s)
+	})
+}
+
+// finishDormant tells a client that what it holds will not go on.
+func (s *session) finishDormant(d *dormant, closed wire.Closed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.dormant[d.Observer] != d {
+		return
+	}
+	delete(s.dormant, d.Observer)
+	last := &state{Snapshot: wire.Snapshot{Observer: d.Observer, PrimaryKey: d.PrimaryKey, KeyType: d.KeyType}}
+	s.enqueue(&sub{
+		session: s, feed: &feed{gateway: s.gateway, observer: d.Observer},
+		ended: &closed, last: last, held: slices.Clone(d.Held),
+	})
+}
+
+// lostSessions remembers which version 1 sessions cannot be continued, so that
+// their clients can be told.
+type lostSessions map[string]time.Time
+
+const (
+	maxLost   = 100_000 // ids remembered
+	lostAfter = 24 * time.Hour
+)
+
+func (l lostSessions) add(id string, at time.Time) {
+	if len(l) >= maxLost {
+		for other := range l { // any: the map is the memory of a server in trouble
+			delete(l, other)
+			break
+		}
+	}
+	l[id] = at
+}
+
+func (l lostSessions) expire(now time.Time) {
+	for id, at := range l {
+		if now.Sub(at) >= lostAfter {
+			delete(l, id)
+		}
+	}
+}
 
 func (g *Gateway) knownLost(id string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, lost := g.lost.at[id]
+	_, lost := g.lost[id]
 	return lost
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/mark"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -19,7 +20,8 @@ type feed struct {
 	observer string
 	identity string // hash; who may resume it
 
-	state atomic.Pointer[state] // nil until the worker answered
+	state atomic.Pointer[state]     // nil until the worker answered
+	view  atomic.Pointer[mark.View] // what the route says, where a client came over it
 
 	asking int // asks under way; guarded by Gateway.mu
 

@@ -57,7 +57,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	held     map[string]int // sessions by who holds them
-	lost     lostSessions   // version 1 sessions that cannot be continued
+	lost     lostSessions   // version 1 sessions that cannot be continued, and since when
 	feeds    map[string]*feed
 	asks     map[uint64]*ask
 	lastAsk  uint64
@@ -67,8 +67,10 @@ type Gateway struct {
 	stale    bool // sessions were told that the worker is silent
 
 	progress  atomic.Pointer[progress]
-	lastRound atomic.Int64 // when the worker was heard last, Unix nanoseconds
+	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
 	wakeMark  atomic.Uint64
+	noted     map[string]bool // sessions in the state file; of Run alone
+	notedAt   time.Time
 	readers   sync.WaitGroup // goroutines of sockets
 }
 
@@ -91,6 +93,7 @@ func New(cfg Config) (*Gateway, error) {
 		headers:  map[string]bool{},
 		sessions: map[string]*session{},
 		held:     map[string]int{},
+		lost:     lostSessions{},
 		feeds:    map[string]*feed{},
 		asks:     map[uint64]*ask{},
 		sockets:  map[*socket]struct{}{},
@@ -117,7 +120,7 @@ func New(cfg Config) (*Gateway, error) {
 // Run joins the bus and looks after the sessions until ctx is done. Then it
 // closes all sockets, writes the state of version 1 sessions and returns nil.
 func (g *Gateway) Run(ctx context.Context) error {
-	g.lastRound.Store(time.Now().UnixNano())
+	g.heard.Store(time.Now().UnixNano())
 	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLink()
 	linkDone := make(chan error, 1)
@@ -130,7 +133,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			g.shutdown()
 			stopLink()
-			return errors.Join(<-linkDone, g.saveState(time.Now()))
+			return errors.Join(<-linkDone, g.saveState())
 		case err := <-linkDone:
 			g.shutdown()
 			return err
@@ -142,7 +145,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // receive takes what a worker says, one at a time and in order.
 func (g *Gateway) receive(_, _ string, body bus.Body) {
-	g.lastRound.Store(time.Now().UnixNano())
 	switch m := body.(type) {
 	case *bus.Observed:
 		g.observed(m)
@@ -199,6 +201,7 @@ func (w *wakes) wake() {
 func (g *Gateway) setProgress(p *wire.Progress, w *wakes) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.heard.Store(time.Now().UnixNano())
 	old := g.progress.Load()
 	if g.catching > 0 || old != nil && old.Position.SameHistory(p.Position) && p.Position < old.Position {
 		return

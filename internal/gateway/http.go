@@ -84,8 +84,9 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 		session:  id,
 		claim:    who,
 		request:  request,
-		observer: g.observerID(request.Host, request.URL, who.identity, canonicalHeaders(r.Header, view)),
+		observer: g.observerID(request.Host, request.URL, who.identity, canonicalHeaders(request.Header, view)),
 		after:    after,
+		view:     view,
 	}
 	got, problem := g.subscribe(r.Context(), want)
 	if problem != nil {

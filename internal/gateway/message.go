@@ -197,8 +197,8 @@ func (g *Gateway) subscribeOver(r *http.Request, want *subscription) *wire.Probl
 	if view == nil {
 		return wire.NewProblem(status, wire.CodeNotObservable, fmt.Sprintf("the route is not observable; it answered %d", status))
 	}
-	want.request = busRequest(r)
-	want.observer = g.observerID(r.Host, want.request.URL, want.claim.identity, canonicalHeaders(r.Header, view))
+	want.request, want.view = busRequest(r), view
+	want.observer = g.observerID(r.Host, want.request.URL, want.claim.identity, canonicalHeaders(want.request.Header, view))
 	got, problem := g.subscribe(r.Context(), want)
 	switch {
 	case problem != nil:

@@ -47,7 +47,7 @@ type session struct {
 	dormant  map[string]*dormant // version 1: what the client holds of lists that nobody keeps now
 
 	progress change.Position // told last
-	newest   change.Position // of the lists given
+	newest   change.Position // of the lists and diffs given
 	awaited  map[string]int  // resumes that the worker has not answered, by observer
 	stale    bool            // told so
 	replies  [][]byte        // version 2 frames that come after all that is due
@@ -132,7 +132,7 @@ func (g *Gateway) openNew(id string, c *claim) (*session, *wire.Problem) {
 	}
 	g.held[s.account]++
 	g.sessions[id] = s
-	g.lost.remove(id)
+	delete(g.lost, id)
 	g.record(event.Event{Kind: event.SessionOpened, Session: g.sessionLabel(id)})
 	return s, nil
 }
@@ -172,14 +172,14 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 	delete(g.sessions, s.id)
 	g.release(s.account)
 	if known {
-		g.lost.add(s.id)
+		g.lost.add(s.id, time.Now())
 	}
 	subs := make([]*sub, 0, len(s.subs))
 	for _, sub := range s.subs {
 		subs = append(subs, sub)
 	}
 	c := s.socket
-	s.socket, s.ready, s.dormant = nil, nil, nil
+	s.ready, s.dormant = nil, nil
 	s.mu.Unlock()
 	g.mu.Unlock()
 	for _, sub := range subs {

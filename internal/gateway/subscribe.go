@@ -4,9 +4,11 @@ import (
 	"context"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/mark"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -17,6 +19,7 @@ type subscription struct {
 	observer string
 	request  *bus.Request
 	after    change.Position // the list must not be older
+	view     *mark.View      // nil where the route was not asked
 
 	// Of version 2, beside a GET: the socket that asked, and what it calls it.
 	socket *socket
@@ -133,8 +136,10 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 		}
 		got.first = true
 		got.sub = &sub{session: s, feed: f, at: st.tail, from: wire.Point{Epoch: st.Epoch, Seq: st.Seq}, request: f.share(want.request)}
-		f.attach(got.sub)
-		s.subs[f.observer] = got.sub
+		s.join(f, got)
+	}
+	if want.view != nil {
+		f.view.Store(want.view)
 	}
 	s.newest = later(s.newest, st.Position)
 	if want.socket != nil {
@@ -142,6 +147,21 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 		w.add(s)
 	}
 	return got, nil
+}
+
+// join adds a new subscription. Where the client of a version 1 session holds
+// the list since long ago, it is no first one, and will be made good.
+func (s *session) join(f *feed, got *subscribed) {
+	f.attach(got.sub)
+	if s.socket == nil && len(s.subs) == 0 {
+		s.since = time.Now()
+	}
+	s.subs[f.observer] = got.sub
+	if d := s.dormant[f.observer]; d != nil {
+		delete(s.dormant, f.observer)
+		got.first, got.sub.whole, got.sub.held = false, true, d.Held
+		s.enqueue(got.sub)
+	}
 }
 
 // introduce has a version 2 client told that it follows a list, and from where

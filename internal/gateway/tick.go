@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/wire"
@@ -21,7 +22,7 @@ func (g *Gateway) tick(now time.Time) {
 	for _, f := range g.feeds {
 		feeds = append(feeds, f)
 	}
-	g.lost.expire(now, g.V1SessionTTL)
+	g.lost.expire(now)
 	g.mu.Unlock()
 	for _, c := range sockets {
 		g.tickSocket(c, now)
@@ -37,9 +38,11 @@ func (g *Gateway) tick(now time.Time) {
 			g.forget(f, true)
 		}
 	}
-	if len(feeds) > 0 {
-		g.checkStale(now, sessions)
+	if len(feeds) == 0 {
+		g.heard.Store(now.UnixNano()) // it has nothing to say to us
 	}
+	g.checkStale(now, sessions)
+	g.noteLive(now, sessions)
 }
 
 // tickSocket ends sockets that are dead or never began, and keeps the others
@@ -77,7 +80,7 @@ func (g *Gateway) tickSession(s *session, now time.Time) {
 	s.mu.Lock()
 	away := now.Sub(s.since)
 	gone := s.socket == nil && away >= g.SessionTTL
-	remembers := s.version == version1 && (len(s.subs) > 0 || len(s.dormant) > 0)
+	remembers := s.version == version1 && len(s.subs)+len(s.dormant)+len(s.ready)+len(s.endings) > 0
 	s.mu.Unlock()
 	switch {
 	case !gone:
@@ -92,7 +95,7 @@ func (g *Gateway) tickSession(s *session, now time.Time) {
 
 // checkStale tells sessions when the worker has been silent for too long.
 func (g *Gateway) checkStale(now time.Time, sessions []*session) {
-	heard := time.Unix(0, g.lastRound.Load())
+	heard := time.Unix(0, g.heard.Load())
 	if now.Sub(heard) < g.StaleAfter {
 		return
 	}
@@ -119,4 +122,10 @@ func (g *Gateway) shutdown() {
 		c.abort()
 	}
 	g.readers.Wait()
+}
+
+// restartReason asks a client to come back after its share of the spread.
+func restartReason(spread time.Duration, i, n int) string {
+	wait := spread * time.Duration(i+1) / time.Duration(n)
+	return "reconnect after " + strconv.FormatInt(wait.Milliseconds(), 10) + " ms"
 }

@@ -209,7 +209,7 @@ func (s *session) fillV1(sub *sub, buf []byte) (out, direct []byte, done bool) {
 // list that it follows already: nobody knows which of the two it uses.
 func (s *session) restate(sub *sub) {
 	s.mu.Lock()
-	if s.version == version1 && s.subs[sub.feed.observer] == sub {
+	if s.version != version2 && s.subs[sub.feed.observer] == sub {
 		sub.whole = true
 		s.enqueue(sub)
 	}

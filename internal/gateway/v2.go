@@ -43,6 +43,7 @@ func (s *session) nextV2(sub *sub) []byte {
 		if b := e.body.Load(); b != nil && e.restart == "" {
 			sub.at = e
 			s.paid(sub, b.cost)
+			s.newest = later(s.newest, b.changes.Position)
 			return b.frameV2()
 		}
 		if sub.fallen = e.restart; sub.fallen == "" {
