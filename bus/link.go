@@ -28,7 +28,8 @@ type LinkConfig struct {
 	Name string // required: the member that the link is on the bus
 
 	// Handle is given each message of a peer once, in the order sent. life
-	// tells one run of the peer from the next. Required.
+	// tells one run of the peer from the next. It must be quick: who is not
+	// listened to for DeadAfter counts as silent. Required.
 	Handle func(from, life string, body Body)
 	// Lost says that messages between the peer and this member, in either
 	// direction, are lost for good, or that the peer is a new run of itself: what the

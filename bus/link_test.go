@@ -14,111 +14,6 @@ import (
 	"github.com/wakeful-dev/wakeful/bus/bustest"
 )
 
-// station is a link with what it was told, in order: "from: text", "lost peer",
-// "gone peer".
-type station struct {
-	link *bus.Link
-	stop func() // ends Run and waits for it
-
-	mu     sync.Mutex
-	hears  func(event string)
-	events []string
-	inside bool
-}
-
-func (s *station) tell(t *testing.T, event string) {
-	s.mu.Lock()
-	if s.inside {
-		t.Error("a callback was called while another was running")
-	}
-	s.inside = true
-	s.events = append(s.events, event)
-	hears := s.hears
-	s.mu.Unlock()
-	if hears != nil {
-		hears(event)
-	}
-	s.mu.Lock()
-	s.inside = false
-	s.mu.Unlock()
-}
-
-func (s *station) onEvent(hears func(event string)) {
-	s.mu.Lock()
-	s.hears = hears
-	s.mu.Unlock()
-}
-
-// heard returns what was told, and forgets it.
-func (s *station) heard() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	events := s.events
-	s.events = nil
-	return events
-}
-
-func (s *station) send(t *testing.T, to, text string) {
-	t.Helper()
-	if err := s.link.Send(to, &bus.Leave{Observer: text}); err != nil {
-		t.Errorf("Send(%q, %q): %v", to, text, err)
-	}
-}
-
-// open makes a station and runs it until the end of the test, or stop.
-func open(t *testing.T, b bus.Bus, name string, with func(*bus.LinkConfig)) *station {
-	t.Helper()
-	s := &station{}
-	cfg := bus.LinkConfig{
-		Bus: b, Name: name,
-		Handle: func(from, life string, body bus.Body) {
-			if life == "" {
-				t.Error("no life")
-			}
-			s.tell(t, from+": "+body.(*bus.Leave).Observer)
-		},
-		Lost: func(peer string) { s.tell(t, "lost "+peer) },
-		Gone: func(peer string) { s.tell(t, "gone "+peer) },
-	}
-	if with != nil {
-		with(&cfg)
-	}
-	link, err := bus.NewLink(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.link = link
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- link.Run(ctx) }()
-	s.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	t.Cleanup(s.stop)
-	return s
-}
-
-// pass lets time pass on the clock of a synctest bubble.
-func pass(d time.Duration) { <-time.After(d) }
-
-func wants(t *testing.T, name string, got []string, want ...string) {
-	t.Helper()
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%s heard\n got %.300q\nwant %.300q", name, got, want)
-	}
-}
-
-func lines(from string, first, last int) []string {
-	list := make([]string, 0, last-first+1)
-	for n := first; n <= last; n++ {
-		list = append(list, from+": "+strconv.Itoa(n))
-	}
-	return list
-}
-
 // TestLinkLaw: whatever the bus does, everything sent is handed on exactly
 // once and in order, both ways, the last one too.
 func TestLinkLaw(t *testing.T) {
@@ -201,69 +96,6 @@ func TestLinkFormerLife(t *testing.T) {
 		pass(time.Second)
 		wants(t, "a", a.heard(), "z: 1", "lost z", "z: 2", "z: 3")
 	})
-}
-
-// replay keeps what went to one member, to send it once more.
-type replay struct {
-	bus.Bus
-	to string
-
-	mu   sync.Mutex
-	kept []bus.Message
-}
-
-func (r *replay) Send(to string, m bus.Message) error {
-	if to == r.to {
-		r.mu.Lock()
-		r.kept = append(r.kept, m)
-		r.mu.Unlock()
-	}
-	return r.Bus.Send(to, m)
-}
-
-func (r *replay) again(t *testing.T) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range r.kept {
-		if err := r.Bus.Send(r.to, m); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// cut loses everything to some members.
-type cut struct {
-	bus.Bus
-	mu    sync.Mutex
-	lost  map[string]bool
-	count int // messages passed on
-}
-
-func (c *cut) lose(to string, lose bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.lost == nil {
-		c.lost = map[string]bool{}
-	}
-	c.lost[to] = lose
-}
-
-func (c *cut) Send(to string, m bus.Message) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.lost[to] {
-		return nil
-	}
-	c.count++
-	return c.Bus.Send(to, m)
-}
-
-func (c *cut) sent() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.count
-	c.count = 0
-	return n
 }
 
 // TestLinkIdle: two members with nothing to say send a heartbeat each second.
@@ -456,6 +288,38 @@ func TestLinkReply(t *testing.T) {
 		pass(time.Minute)
 		if n := len(a.heard()); n != 200 {
 			t.Errorf("%d replies, want 200", n)
+		}
+	})
+}
+
+// TestLinkSenders: many goroutines may send; what each sends stays in order.
+func TestLinkSenders(t *testing.T) {
+	const senders, each = 8, 500
+	synctest.Test(t, func(t *testing.T) {
+		b := bustest.Faulty(bus.New(), 5, 0.02)
+		a, z := open(t, b, "a", nil), open(t, b, "z", nil)
+		var all sync.WaitGroup
+		for s := range senders {
+			all.Go(func() {
+				for n := range each {
+					a.send(t, "z", fmt.Sprintf("%d/%d", s, n))
+				}
+			})
+		}
+		all.Wait()
+		pass(20 * time.Second)
+		var next [senders]int
+		for _, event := range z.heard() {
+			var s, n int
+			if _, err := fmt.Sscanf(event, "a: %d/%d", &s, &n); err != nil || next[s] != n {
+				t.Fatalf("%s came where number %d was due: %v", event, next[s], err)
+			}
+			next[s]++
+		}
+		for s, n := range next {
+			if n != each {
+				t.Errorf("%d of sender %d came, want %d", n, s, each)
+			}
 		}
 	})
 }
