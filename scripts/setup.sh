@@ -1,38 +1,86 @@
 #!/usr/bin/env bash
 # Fetches what the tests need beside Go and Node, by the registries' ordinary
-# clients: as root with apt-get, else packages unpacked into .cache/. What
-# cannot be had is not an error here: the test that needs it says so and is
+# clients: as root with apt-get, else packages unpacked into .cache/root. What
+# cannot be had is not an error here: the step that needs it says so and is
 # skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mkdir -p .cache
+mkdir -p .cache/bin
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# apt_update refreshes the lists once in a run.
-updated=
-apt_update() {
-	[ -n "$updated" ] && return
-	apt-get update -qq && updated=yes
-}
-
-# install COMMAND PACKAGE...: has the command on the PATH, as root.
-install() {
+# provide COMMAND PACKAGE...: has the command on the PATH, or in .cache/bin.
+provide() {
 	local command=$1
 	shift
-	have "$command" && return
-	have apt-get && [ "$(id -u)" = 0 ] || return 0
-	apt_update && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >.cache/apt.log 2>&1 ||
-		{ printf 'could not install %s:\n' "$*"; tail -n 3 .cache/apt.log; }
+	have "$command" || [ -x ".cache/bin/$command" ] && return
+	have apt-get || return 0
+	printf 'fetching %s\n' "$*"
+	if [ "$(id -u)" = 0 ]; then
+		as_root "$@" >.cache/apt.log 2>&1
+	else
+		unpack "$@" >.cache/apt.log 2>&1 && wrap "$command" >>.cache/apt.log 2>&1
+	fi || { printf 'could not fetch %s:\n' "$*" && tail -n 3 .cache/apt.log; }
 }
 
-install gcc gcc libc6-dev # for the race detector
-install chromium chromium fonts-dejavu-core
+as_root() {
+	[ -e .cache/apt-updated ] || apt-get update -qq && touch .cache/apt-updated
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
 
-for package in e2e/*/package-lock.json; do
-	[ -e "$package" ] && have npm || continue
-	folder=$(dirname "$package")
-	cmp -s "$package" "$folder/node_modules/.installed" && continue
-	(cd "$folder" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
-		cp "$package" "$folder/node_modules/.installed" || printf 'could not install what %s lists\n' "$package"
+# unpack PACKAGE...: these and what they need that is not installed here.
+unpack() {
+	local state=$PWD/.cache/apt
+	local options=(-o Dir::State="$state/state" -o Dir::State::status=/var/lib/dpkg/status
+		-o Dir::Cache="$state/cache" -o Debug::NoLocking=true -o APT::Sandbox::User=)
+	mkdir -p "$state/state/lists/partial" "$state/cache/archives/partial" .cache/root
+	[ -e "$state/updated" ] || apt-get "${options[@]}" update -qq && touch "$state/updated"
+	apt-get "${options[@]}" install -y -qq --download-only --no-install-recommends "$@"
+	local package
+	for package in "$state"/cache/archives/*.deb; do
+		dpkg-deb --extract "$package" .cache/root
+		rm "$package"
+	done
+}
+
+# wrap COMMAND: makes .cache/bin/COMMAND, which runs what unpack brought.
+wrap() {
+	local root=$PWD/.cache/root triple
+	triple=$(basename "$(find "$root/usr/lib" -maxdepth 1 -name '*-linux-*' -print -quit)")
+	case $1 in
+	chromium)
+		cat >.cache/bin/chromium <<-END
+			#!/bin/sh
+			export LD_LIBRARY_PATH="$root/lib/$triple$(find "$root/usr/lib/$triple" -maxdepth 1 -type d -printf ':%p')"
+			export FONTCONFIG_PATH="$root/etc/fonts" XDG_DATA_DIRS="$root/usr/share"
+			exec "$root/usr/lib/chromium/chromium" "\$@"
+		END
+		;;
+	gcc)
+		# The linker looks in there for what the system has already.
+		local library
+		for library in libgcc_s.so.1 libc.so.6 libm.so.6 libmvec.so.1 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1; do
+			mkdir -p "$root/lib/$triple" "$root/lib64"
+			[ ! -e "/lib/$triple/$library" ] || ln -sf "/lib/$triple/$library" "$root/lib/$triple/"
+			[ ! -e "/lib64/$library" ] || ln -sf "/lib64/$library" "$root/lib64/"
+		done
+		cat >.cache/bin/gcc <<-END
+			#!/bin/sh
+			export LD_LIBRARY_PATH="$root/usr/lib/$triple" PATH="$root/usr/bin:\$PATH"
+			exec "$root/usr/bin/gcc" --sysroot="$root" "\$@"
+		END
+		;;
+	esac
+	chmod +x ".cache/bin/$1"
+}
+
+provide gcc gcc libc6-dev # for the race detector
+provide chromium chromium fonts-dejavu-core
+
+for lock in e2e/*/package-lock.json; do
+	[ -e "$lock" ] && have npm || continue
+	folder=$(dirname "$lock")
+	cmp -s "$lock" "$folder/node_modules/.installed" && continue
+	(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
+		cp "$lock" "$folder/node_modules/.installed" || printf 'could not fetch what %s lists\n' "$lock"
 done

@@ -4,10 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-CHROMIUM=${CHROMIUM:-$(command -v .cache/bin/chromium chromium chromium-browser google-chrome | head -n 1 || true)}
+CHROMIUM=${CHROMIUM:-$(command -v chromium chromium-browser google-chrome | head -n 1 || true)}
 [ -n "$CHROMIUM" ] || { echo "no Chromium"; exit 77; }
 [ -d e2e/browser/node_modules/playwright-core ] || { echo "no playwright-core (scripts/setup.sh installs it)"; exit 77; }
-case $CHROMIUM in /*) ;; *) CHROMIUM=$PWD/$CHROMIUM ;; esac
 
 mkdir -p .cache
 go build -o .cache/wakeful ./cmd/wakeful
