@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/wire"
@@ -25,14 +26,9 @@ func (g *Gateway) admit(c *socket, who *claim) *refusal {
 		return refusalOf(foreignSession())
 	}
 	old := s.seat(c)
-	fight := len(s.takeover) >= maxTakeovers
 	s.mu.Unlock()
 	if old != nil {
 		old.close(wire.CloseReplaced, "another socket took over")
-	}
-	if fight {
-		g.endSession(s, wire.CloseReplaced, true)
-		return nil
 	}
 	if c.version == version1 {
 		g.revive(s, who, c.peer)
@@ -45,16 +41,8 @@ func (g *Gateway) admit(c *socket, who *claim) *refusal {
 // seat makes a socket the session's and returns the one it replaces. s.mu is
 // held.
 func (s *session) seat(c *socket) (old *socket) {
-	now := time.Now()
 	if old = s.socket; old != nil {
-		old.proof.gone = now
-		recent := s.takeover[:0]
-		for _, at := range s.takeover {
-			if now.Sub(at) < takeoverSpan {
-				recent = append(recent, at)
-			}
-		}
-		s.takeover = append(recent, now)
+		old.proof.gone = time.Now()
 	}
 	s.socket, s.version = c, c.version
 	c.proof = &proof{number: s.proven}
@@ -69,6 +57,28 @@ func (s *session) seat(c *socket) (old *socket) {
 	c.session = s
 	c.mu.Unlock()
 	return old
+}
+
+// survived is told that the client of a replaced socket answered that it was
+// closed: so it lives beside the one that took over. A client that came back
+// over a new connection does not answer on the old one.
+func (c *socket) survived() {
+	c.mu.Lock()
+	s := c.session
+	replaced := s != nil && c.over && c.code == wire.CloseReplaced
+	c.mu.Unlock()
+	if !replaced {
+		return
+	}
+	s.mu.Lock()
+	now := time.Now()
+	s.takeover = slices.DeleteFunc(s.takeover, func(at time.Time) bool { return now.Sub(at) >= takeoverSpan })
+	s.takeover = append(s.takeover, now)
+	fight := len(s.takeover) >= maxTakeovers
+	s.mu.Unlock()
+	if fight {
+		c.gateway.endSession(s, wire.CloseReplaced, true)
+	}
 }
 
 // leave takes a socket that has ended from its session.

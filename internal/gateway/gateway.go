@@ -66,12 +66,12 @@ type Gateway struct {
 	closing  bool
 	stale    bool // sessions were told that the worker is silent
 
-	progress  atomic.Pointer[progress]
-	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
-	wakeMark  atomic.Uint64
-	noted     map[string]bool // sessions in the state file; of Run alone
-	notedAt   time.Time
-	readers   sync.WaitGroup // goroutines of sockets
+	progress atomic.Pointer[progress]
+	heard    atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
+	wakeMark atomic.Uint64
+	noted    map[string]bool // sessions in the state file; of Run alone
+	notedAt  time.Time
+	readers  sync.WaitGroup // goroutines of sockets
 }
 
 // progress is what the worker said last about how far all lists are.

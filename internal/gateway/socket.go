@@ -251,6 +251,7 @@ func (c *socket) take(frames *frameReader, opcode ws.OpCode, payload []byte) err
 		if err != nil {
 			return err
 		}
+		c.survived()
 		c.close(code, "")
 		c.abort()
 		return errClosed
