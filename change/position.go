@@ -18,7 +18,13 @@ type Position string
 // NewPosition makes the position of the n-th commit in a history, which must
 // be HistoryLen characters of A-Z, a-z, 0-9.
 func NewPosition(history string, n uint64) Position {
-	return Position(fmt.Sprintf("%s%016x", history, n))
+	var text [HistoryLen + 16]byte
+	copy(text[:HistoryLen], history)
+	for i := len(text) - 1; i >= HistoryLen; i-- {
+		text[i] = "0123456789abcdef"[n&15]
+		n >>= 4
+	}
+	return Position(text[:])
 }
 
 // ParsePosition checks text that came from outside.

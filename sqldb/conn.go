@@ -22,6 +22,9 @@ type conn struct {
 	// tx says that a transaction is open, by BeginTx or by a text; wrote that
 	// a statement of it may have written.
 	tx, wrote bool
+
+	writer *readset.Writes // of the newest statement's request, nil for none
+	begun  *readset.Writes // of the request that has written and not committed
 }
 
 func newConn(raw driver.Conn, database Database, watch Watcher) *conn {
@@ -43,7 +46,27 @@ func (c *conn) before(text string) {
 }
 
 func (c *conn) after(err error) bool {
-	return c.watch != nil && c.watch.After(err)
+	if c.watch == nil {
+		return false
+	}
+	open := c.watch.After(err)
+	if c.writer != nil || c.begun != nil {
+		c.noteWrites()
+	}
+	return open
+}
+
+// noteWrites tells the request that wrote what has become of it.
+func (c *conn) noteWrites() {
+	committed, open := c.watch.Written()
+	if c.begun == nil && (committed != "" || open) {
+		c.writer.Begin()
+		c.begun = c.writer
+	}
+	if c.begun != nil && !open {
+		c.begun.End(committed)
+		c.begun = nil
+	}
 }
 
 // Close gives the connection back to the driver.
@@ -98,6 +121,7 @@ func (c *conn) Begin() (driver.Tx, error) {
 
 // BeginTx opens a transaction on this connection.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (t driver.Tx, err error) {
+	c.writer = readset.WritesFrom(ctx)
 	c.before("BEGIN")
 	err = errUnfinished
 	defer func() { c.after(err) }()
@@ -130,6 +154,7 @@ func (c *conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	if c.queryer == nil {
 		return nil, driver.ErrSkip
 	}
+	c.writer = readset.WritesFrom(ctx)
 	if set := readset.From(ctx); set != nil {
 		return c.noteQuery(ctx, set, text, args, func() (driver.Rows, error) { return c.query(ctx, text, args) })
 	}
@@ -141,6 +166,7 @@ func (c *conn) ExecContext(ctx context.Context, text string, args []driver.Named
 	if c.execer == nil {
 		return nil, driver.ErrSkip
 	}
+	c.writer = readset.WritesFrom(ctx)
 	if set := readset.From(ctx); set != nil {
 		return c.noteExec(ctx, set, text, args, func() (driver.Result, error) { return c.exec(ctx, text, args) })
 	}
@@ -172,7 +198,7 @@ func (c *conn) watched(text string, call func() (driver.Rows, error)) (rows driv
 	c.watch.Before(text)
 	err = errUnfinished
 	defer func() {
-		if c.watch.After(err) && err == nil {
+		if c.after(err) && err == nil {
 			rows = &watchedRows{rowsOf(rows), c}
 		}
 	}()
@@ -198,7 +224,7 @@ func (c *conn) execOne(ctx context.Context, text string, args []driver.NamedValu
 	}
 	c.watch.Before(text)
 	err = errUnfinished
-	defer func() { c.watch.After(err) }()
+	defer func() { c.after(err) }()
 	return c.execer.ExecContext(ctx, text, args)
 }
 

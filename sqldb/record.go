@@ -19,6 +19,8 @@
 // A statement that ran but that the database cannot describe fails the set:
 // what it read is not known. Named arguments are noted as sql.NamedArg.
 //
+// Where the context carries a readset.Writes, the commits are noted in it.
+//
 // What the driver does not implement of the optional interfaces stays absent,
 // as database/sql sees it. The driver's own connection is reached through
 // sql.Conn.Raw and its method Raw.
@@ -33,6 +35,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
 )
@@ -68,6 +71,11 @@ type Watcher interface {
 	// reports whether the statement may still commit when its rows are read
 	// or closed; those calls are then bracketed too.
 	After(err error) (open bool)
+
+	// Written reports what the call just bracketed did: the position of the
+	// newest commit in it, "" for none, and whether rows are written now that
+	// are not committed yet.
+	Written() (committed change.Position, open bool)
 
 	// Valid reports whether the connection may be used again.
 	Valid() bool

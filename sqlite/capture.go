@@ -29,6 +29,8 @@ type capture struct {
 	at       header // what the commit found
 	known    bool   // at says something
 	explicit bool   // a transaction was begun by a statement
+
+	committed change.Position // of the newest commit in this call
 }
 
 var _ sqldb.Watcher = (*capture)(nil)
@@ -54,6 +56,7 @@ func (c *capture) Valid() bool { return c.history == c.source.history.Load() }
 // Before notes the statement that is about to run.
 func (c *capture) Before(text string) {
 	c.calling = true
+	c.committed = ""
 	c.text = text
 	if text == "" {
 		c.pending = statement{}
@@ -84,6 +87,11 @@ func (c *capture) After(err error) (open bool) {
 		c.failed()
 	}
 	return false
+}
+
+// Written reports the newest commit of the call, and whether rows wait for one.
+func (c *capture) Written() (committed change.Position, open bool) {
+	return c.committed, c.tx.wrote
 }
 
 // commit is SQLite's commit hook. It runs while the write lock is held and the
@@ -136,18 +144,22 @@ func (c *capture) settle(err error) {
 	c.before = mark{}
 	c.explicit = false
 	if c.Valid() {
-		c.source.committed(set, wrote, c.at, now, c.known && ok)
+		c.committed = c.source.committed(set, wrote, c.at, now, c.known && ok)
 	}
 }
 
 // committed publishes an own commit that found the wal-index at one header and
-// left it at another; mu is held.
-func (s *Source) committed(set change.Changeset, wrote bool, at, now header, known bool) {
+// left it at another; mu is held. It returns the position from which on the
+// commit is visible, "" where it wrote no row.
+func (s *Source) committed(set change.Changeset, wrote bool, at, now header, known bool) (p change.Position) {
 	if set.Everything || len(set.Changes) > 0 {
 		s.publish(set)
 	}
+	if wrote {
+		p = s.Position()
+	}
 	if !known {
-		return
+		return p
 	}
 	// A transaction that wrote a row counts one commit. One that did not may
 	// count none or one, and is then taken for one of somebody else.
@@ -159,6 +171,7 @@ func (s *Source) committed(set change.Changeset, wrote bool, at, now header, kno
 		s.outside()
 	}
 	s.seen = now
+	return p
 }
 
 // failed forgets what a failed statement wrote, unless it may have kept it:
