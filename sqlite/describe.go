@@ -111,14 +111,14 @@ func check(conn driver.Conn, text string) error {
 // connection.
 type authorizer struct {
 	listen driversqlite.AuthorizerFn // nil: nobody listens
-	// volatile holds the functions, in lower case, that SQLite does not know
-	// to be deterministic.
+	// volatile holds the scalar functions, in lower case, that SQLite does not
+	// know to be deterministic. Aggregates never bear that flag.
 	volatile map[string]bool
 }
 
 func authorize(conn driver.Conn) (*authorizer, error) {
 	a := &authorizer{volatile: map[string]bool{}}
-	err := each(conn, "SELECT name, flags FROM pragma_function_list", func(row []driver.Value) {
+	err := each(conn, "SELECT name, flags FROM pragma_function_list WHERE type = 's'", func(row []driver.Value) {
 		name, _ := row[0].(string)
 		if flags, _ := row[1].(int64); flags&deterministic == 0 {
 			a.volatile[strings.ToLower(name)] = true
