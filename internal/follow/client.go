@@ -283,6 +283,22 @@ func (v View) Stale() bool { return v.c.stale }
 // Ended is how the connection ended, nil while it lasts.
 func (v View) Ended() *CloseError { return v.c.ended }
 
+// AwaitEnd returns how the connection ended, once it has.
+func (c *Client) AwaitEnd(ctx context.Context) (ended *CloseError, err error) {
+	err = c.wait(ctx, func() (bool, error) {
+		ended = c.ended
+		return ended != nil, nil
+	})
+	return ended, err
+}
+
+// Ended is how the connection ended, nil while it lasts.
+func (c *Client) Ended() *CloseError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
 // Faults returns each thing that the server did against the protocol.
 func (c *Client) Faults() []error {
 	c.mu.Lock()

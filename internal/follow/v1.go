@@ -144,6 +144,15 @@ func (c *ClientV1) Wait(ctx context.Context, done func(lists []*List) bool) erro
 	})
 }
 
+// AwaitEnd returns how the connection ended, once it has.
+func (c *ClientV1) AwaitEnd(ctx context.Context) (ended *CloseError, err error) {
+	err = c.wait(ctx, func() (bool, error) {
+		ended = c.ended
+		return ended != nil, nil
+	})
+	return ended, err
+}
+
 // Ended is how the connection ended, nil while it lasts.
 func (c *ClientV1) Ended() *CloseError {
 	c.mu.Lock()

@@ -1,0 +1,339 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/checker"
+	"github.com/wakeful-dev/wakeful/internal/follow"
+)
+
+// crowd is many clients and writers that do what real ones do, at random.
+type crowd struct {
+	*world
+	seed    uint64
+	active  context.Context // ends when enough has happened
+	enough  context.CancelFunc
+	running sync.WaitGroup
+	mu      sync.Mutex
+	errs    []error
+	v2      []*actor
+	v1      []*actorV1
+	names   atomic.Int64
+	writes  atomic.Uint64
+}
+
+// failed notes an error that is nobody's plan.
+func (c *crowd) failed(err error) {
+	if err == nil || errors.Is(err, context.Canceled) && c.active.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.errs = append(c.errs, err)
+	c.enough()
+}
+
+func (c *crowd) random(n int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(n))) }
+
+// config makes the client with a track of its own.
+func (c *crowd) config(kind string, as string) (follow.Config, *checker.Track) {
+	name := fmt.Sprintf("%s-%d-%d", kind, c.seed, c.names.Add(1))
+	track := c.checker.Track(name, as)
+	config := follow.Config{Server: c.http.URL, Session: name, Watch: track.Watch(), Transport: c.http.Client().Transport}
+	if as != "" {
+		config.Header = http.Header{"Authorization": {as}}
+	}
+	return config, track
+}
+
+// actor is one person with a version 2 client.
+type actor struct {
+	*crowd
+	as     string
+	random *rand.Rand
+	client *follow.Client
+	track  *checker.Track
+	lists  map[string]*follow.List
+}
+
+const maxLists = 9
+
+func (c *crowd) actor(n int) *actor {
+	random := c.random(n)
+	a := &actor{crowd: c, random: random, as: users[n%len(users)]}
+	c.v2 = append(c.v2, a)
+	return a
+}
+
+// renew takes a new client in place of the old.
+func (a *actor) renew(ctx context.Context) error {
+	config, track := a.config("v2", a.as)
+	a.client, a.track, a.lists = follow.NewClient(config), track, map[string]*follow.List{}
+	if a.random.IntN(2) == 0 { // the GET may come first
+		if err := a.get(ctx); err != nil {
+			return err
+		}
+	}
+	return a.client.Connect(ctx)
+}
+
+func (a *actor) run() {
+	ctx := context.Background()
+	err := a.renew(ctx)
+	for err == nil && a.active.Err() == nil {
+		err = a.act(ctx)
+	}
+	a.failed(err)
+}
+
+// act does one thing.
+func (a *actor) act(ctx context.Context) error {
+	a.events(a.random.IntN(12))
+	switch n := a.random.IntN(100); {
+	case len(a.lists) < 5 || n < 12:
+		return a.more(ctx)
+	case n < 20:
+		return a.less(ctx)
+	case n < 26:
+		a.client.Cut()
+		a.events(0)
+		return a.client.Connect(ctx)
+	case n < 29:
+		a.client.Close()
+		return a.client.Connect(ctx)
+	case n < 32:
+		return a.client.Resume(ctx)
+	case n < 36: // once more what is followed already
+		for url := range a.lists {
+			_, err := a.client.Get(ctx, url)
+			return err
+		}
+	case n < 38:
+		a.client.Close()
+		return a.renew(ctx)
+	case n < 44:
+		return a.own(ctx)
+	}
+	return nil
+}
+
+// events waits until n things have happened to the client.
+func (a *actor) events(n int) {
+	_ = a.client.Wait(a.active, func(follow.View) bool { n--; return n < 0 }) // or until enough has happened
+}
+
+func (a *actor) more(ctx context.Context) error {
+	if len(a.lists) >= maxLists {
+		return nil
+	}
+	if a.random.IntN(3) > 0 {
+		return a.get(ctx)
+	}
+	url := urls[a.random.IntN(len(urls))]
+	if a.lists[url] != nil {
+		return nil
+	}
+	list, err := a.client.Subscribe(ctx, url)
+	if err != nil {
+		return fmt.Errorf("subscribe %s: %w", url, err)
+	}
+	a.lists[url] = list
+	return nil
+}
+
+func (a *actor) get(ctx context.Context) error {
+	url := urls[a.random.IntN(len(urls))]
+	list, err := a.client.Get(ctx, url)
+	if err != nil {
+		return fmt.Errorf("observe %s: %w", url, err)
+	}
+	a.lists[url] = list
+	return nil
+}
+
+func (a *actor) less(ctx context.Context) error {
+	for url, list := range a.lists {
+		delete(a.lists, url)
+		return a.client.Unsubscribe(ctx, list)
+	}
+	return nil
+}
+
+// own writes, and waits for its own write.
+func (a *actor) own(ctx context.Context) error {
+	position, err := a.write(ctx)
+	if err != nil {
+		return err
+	}
+	url := urls[a.random.IntN(len(urls))]
+	if a.lists[url] == nil {
+		list, err := a.client.Get(ctx, url, position)
+		if err != nil {
+			return fmt.Errorf("observe %s from %s: %w", url, position, err)
+		}
+		a.lists[url] = list
+	}
+	err = a.reach(a.active, position)
+	if a.active.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// reach waits until all lists have come to a position.
+func (a *actor) reach(ctx context.Context, position change.Position) error {
+	return a.client.Wait(ctx, func(v follow.View) bool {
+		p := v.Progress()
+		return p.Position.Reaches(position) && len(p.Behind) == 0
+	})
+}
+
+func (c *crowd) write(ctx context.Context) (change.Position, error) {
+	return write(ctx, c.http.URL, c.seed<<32+c.writes.Add(1), c.checker)
+}
+
+// actorV1 is one person with a version 1 client.
+type actorV1 struct {
+	*crowd
+	as     string
+	random *rand.Rand
+	client *follow.ClientV1
+	track  *checker.Track
+	lists  map[string]*follow.List
+}
+
+func (c *crowd) actorV1(n int) *actorV1 {
+	a := &actorV1{crowd: c, random: c.random(n), as: users[n%len(users)], lists: map[string]*follow.List{}}
+	config, track := c.config("v1", a.as)
+	a.client, a.track = follow.NewClientV1(config), track
+	c.v1 = append(c.v1, a)
+	return a
+}
+
+func (a *actorV1) run() {
+	ctx := context.Background()
+	err := a.client.Connect(ctx)
+	for err == nil && a.active.Err() == nil {
+		err = a.act(ctx)
+	}
+	a.failed(err)
+}
+
+func (a *actorV1) act(ctx context.Context) error {
+	wait := a.random.IntN(40)
+	_ = a.client.Wait(a.active, func([]*follow.List) bool { wait--; return wait < 0 }) // or until enough has happened
+	switch n := a.random.IntN(100); {
+	case len(a.lists) < 4:
+		url := urls[a.random.IntN(len(urls))]
+		list, err := a.client.Get(ctx, url)
+		if err != nil {
+			return fmt.Errorf("observe %s: %w", url, err)
+		}
+		a.lists[url] = list
+	case n < 20:
+		for url, list := range a.lists {
+			delete(a.lists, url)
+			return a.client.Unsubscribe(ctx, list)
+		}
+	case n < 30:
+		a.client.Cut()
+		return a.client.Connect(ctx)
+	case n < 35:
+		a.client.Close()
+		return a.client.Connect(ctx)
+	}
+	return nil
+}
+
+// writer writes in bursts, and waits in between until somebody has seen it.
+func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
+	random := c.random(n)
+	config, _ := c.config("watcher", "")
+	watcher := follow.NewClient(config)
+	ctx := context.Background()
+	if _, err := watcher.Get(ctx, "/count?state=open"); err != nil {
+		c.failed(err)
+		return
+	}
+	if err := watcher.Connect(ctx); err != nil {
+		c.failed(err)
+		return
+	}
+	defer watcher.Close()
+	for c.active.Err() == nil {
+		for range 1 + random.IntN(6) {
+			if err := write(ctx, random); err != nil {
+				c.failed(err)
+				return
+			}
+		}
+		events := random.IntN(3)
+		_ = watcher.Wait(c.active, func(follow.View) bool { events--; return events < 0 }) // or until enough has happened
+	}
+}
+
+// settle waits until everybody holds the newest results, and notes what they
+// hold then.
+func (c *crowd) settle() {
+	ctx := within(c.t)
+	position, err := c.write(ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	newest := map[string]uint64{}
+	for _, view := range views() {
+		result, err := c.get(view)
+		if err != nil {
+			c.t.Fatalf("GET %s: %v", view.URL, err)
+		}
+		newest[view.URL+view.As] = result.Sum()
+	}
+	for _, a := range c.v2 {
+		if err := a.reach(ctx, position); err != nil {
+			_ = a.client.Wait(ctx, func(v follow.View) bool {
+				c.t.Errorf("%s did not come to %s: progress %+v, stale %t, ended %v", a.client.Session, position, v.Progress(), v.Stale(), v.Ended())
+				return true
+			})
+		}
+		c.last(a.track, a.client.Session, a.as, newest, func(done func([]*follow.List) bool) error {
+			return a.client.Wait(ctx, func(v follow.View) bool { return done(v.Lists()) })
+		})
+		a.client.Close()
+	}
+	for _, a := range c.v1 {
+		c.last(a.track, a.client.Session, a.as, newest, func(done func([]*follow.List) bool) error {
+			return a.client.Wait(ctx, done)
+		})
+		a.client.Close()
+	}
+}
+
+// last waits until lists equal a plain GET, and notes them.
+func (c *crowd) last(track *checker.Track, name, as string, newest map[string]uint64, wait func(func([]*follow.List) bool) error) {
+	wrong := ""
+	err := wait(func(lists []*follow.List) bool {
+		wrong = ""
+		for _, l := range lists {
+			want, ok := newest[l.URL+as]
+			if !ok {
+				want = newest[l.URL]
+			}
+			if l.Sum() != want || l.Ended {
+				wrong += fmt.Sprintf(" %s (ended: %t %s)", l.URL, l.Ended, l.Why)
+			}
+		}
+		return wrong == ""
+	})
+	if err != nil {
+		c.t.Errorf("%s does not equal a plain GET: %s", name, wrong)
+	}
+	_ = wait(func(lists []*follow.List) bool { track.Last(slices.Clone(lists)); return true }) // says yes at once
+}
