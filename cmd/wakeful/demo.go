@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -74,7 +75,12 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 // serveDemo serves until ctx is done or something fails, and leaves nothing
 // running.
 func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *slog.Logger, stdout io.Writer) (err error) {
-	db, source, err := sqlite.Open(f.db)
+	db, source, err := sqlite.Config{
+		Path: f.db,
+		// Its transactions read before they write: each waits for its turn.
+		Parameters: url.Values{"_txlock": {"immediate"}},
+		Logger:     logger,
+	}.Open()
 	if err != nil {
 		return err
 	}
@@ -150,9 +156,9 @@ func listen(address string, stdout io.Writer) (net.Listener, error) {
 
 // invite says what can be tried.
 func invite(w io.Writer, address net.Addr, f demoFlags) {
-	url := "http://" + address.String()
+	board := "http://" + address.String()
 	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		url = fmt.Sprintf("http://localhost:%d", tcp.Port)
+		board = fmt.Sprintf("http://localhost:%d", tcp.Port)
 	}
 	fmt.Fprintf(w, `The board: %[1]s     open it in two windows side by side
 
@@ -166,5 +172,5 @@ Write from here, and watch the windows:
   sqlite3 %[2]s "UPDATE tickets SET votes = votes + 1"
 
 Ctrl-C ends it.
-`, url, f.db)
+`, board, f.db)
 }

@@ -15,6 +15,8 @@ const live = new Live('/ws/', {
     const before = places();
     for (const list of lists) views.get(list)?.(list);
     glide(before);
+    const failed = Object.values(followed).find((list) => list.error);
+    $('#wrong').textContent = failed ? `${failed.url}: ${failed.error}` : '';
   },
 });
 
@@ -70,17 +72,17 @@ function draw(box, list, make, fill, kind) {
   box.dataset.url = list.url;
   box.classList.toggle('empty', list.rows.length === 0);
   list.rows.forEach(({ key, item }, i) => {
-    let el = had.get(key);
+    const stays = had.has(key);
+    const el = had.get(key) ?? make(item);
     const text = JSON.stringify(item);
-    if (!el) {
-      el = make(item);
+    if (!stays) {
       el.dataset.key = key;
       el.dataset.place = kind + key;
     }
     had.delete(key);
     if (el.shown !== text) {
       fill(el, item);
-      if (!first) flash(el);
+      if (!first && (stays || kind === 'ticket')) flash(el);
     }
     el.shown = text;
     if (box.children[i] !== el) box.insertBefore(el, box.children[i] ?? null);

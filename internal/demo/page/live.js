@@ -148,6 +148,7 @@ export class Live {
       return;
     }
     list.observer = frame.observer;
+    if (list.error) this.mark(list);
     list.error = '';
     // Another epoch: a snapshot follows. The same: what was missed, if anything.
     if (list.epoch === frame.epoch && list.known) this.settle();
@@ -201,6 +202,7 @@ export class Live {
     Object.assign(list, { observer: '', epoch: '', error: detail || code });
     if (code === 'permission_revoked') list.rows = [];
     this.mark(list);
+    this.settle();
     const wait = code === 'unknown_observer' ? 0 : 1000 + Math.random() * 2000;
     setTimeout(() => this.ready && this.lists.get(list.url) === list && !list.observer && this.subscribe(list), wait);
   }
@@ -218,7 +220,7 @@ export class Live {
 
   // settle shows the lists and says live when nothing that was asked for is missing.
   settle() {
-    if (!this.ready || this.asked.size > 0 || [...this.lists.values()].some((list) => !list.known)) return;
+    if (!this.ready || this.asked.size > 0 || [...this.lists.values()].some((list) => !list.known && !list.error)) return;
     if (this.changed.size > 0) this.show();
     this.tell.state('live', '');
   }
