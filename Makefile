@@ -16,8 +16,8 @@ test: ## everything that must hold before a commit is shared
 lint: ## the quick part of it: format, vet, staticcheck, layers
 	@./scripts/lint.sh
 
-bench: ## measure, each figure beside a floor from the same run
-	@./scripts/bench.sh
+bench: ## measure, each figure beside a floor from the same run (ARGS="-quick")
+	@./scripts/bench.sh $(ARGS)
 
 long: ## the property tests and the checker with a hundred times the work
 	@./scripts/long.sh

@@ -25,7 +25,10 @@ var layers = [][]string{
 	{"."},
 	{"wakefultest", "internal/checker"},
 	{"internal/demo", "examples/nethttp", "examples/chi"},
-	{"cmd/wakeful"},
+	{"cmd/wakeful", "bench/role"},
+	{"bench/app"},
+	{"bench/load", "bench/floor"},
+	{"bench"},
 }
 
 // contract lists what an adapter may import of ours, beside what lies in its
@@ -41,11 +44,11 @@ var outside = map[string]struct {
 	users []string
 	why   string
 }{
-	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow"}, "WebSockets without a goroutine or a buffer for each idle one"},
+	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow", "bench"}, "WebSockets without a goroutine or a buffer for each idle one"},
 	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer"}, "JSON in its canonical form, token by token"},
-	"modernc.org/sqlite":                          {[]string{"sqlite"}, "the database of the adapter, without cgo"},
+	"modernc.org/sqlite":                          {[]string{"sqlite", "bench"}, "the database of the adapter, without cgo"},
 	"modernc.org/libc":                            {[]string{"sqlite"}, "its C side, for the hooks"},
-	"golang.org/x/sys":                            {[]string{"sqlite"}, "inotify"},
+	"golang.org/x/sys":                            {[]string{"sqlite", "bench"}, "inotify; a clock that processes share"},
 	"github.com/go-chi/chi/v5":                    {[]string{"examples/chi"}, "an example for its users"},
 }
 

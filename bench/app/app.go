@@ -1,0 +1,120 @@
+// Package app is what is measured: an ordinary app over SQLite with a list, a
+// write and a note, made live as the README says. The floors serve the same
+// handlers, bare.
+//
+// Pipeline: bench → [app] → wakeful.
+package app
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/wakeful-dev/wakeful/bench/role"
+
+	_ "modernc.org/sqlite" // the bare driver
+)
+
+// Rows is the length of the longest list.
+const Rows = 1000
+
+// Written answers POST /write.
+type Written struct {
+	At int64 `json:"at"` // role.Now when the commit had returned
+}
+
+// item is one row of the lists.
+type item struct {
+	ID    int64  `json:"id"`
+	Name  string `json:"name"`
+	Score int64  `json:"score"`
+}
+
+// Handlers are the routes of the app. Statements counts the SQL that they
+// send.
+type Handlers struct {
+	DB         *sql.DB
+	Mark       func(http.Handler) http.Handler // around the list; nil for none
+	Statements atomic.Int64
+}
+
+// Mux returns the routes.
+func (h *Handlers) Mux() http.Handler {
+	var list http.Handler = http.HandlerFunc(h.list)
+	if h.Mark != nil {
+		list = h.Mark(list)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /items", list)
+	mux.HandleFunc("POST /write", h.write)
+	mux.HandleFunc("POST /drop", h.drop)
+	return mux
+}
+
+// list answers the first rows of the table: GET /items?limit=10.
+func (h *Handlers) list(w http.ResponseWriter, r *http.Request) {
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil {
+		http.Error(w, "limit: want a number", http.StatusBadRequest)
+		return
+	}
+	h.Statements.Add(1)
+	rows, err := h.DB.QueryContext(r.Context(), `SELECT id, name, score FROM item ORDER BY id LIMIT ?`, limit)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer rows.Close()
+	items := make([]item, 0, limit)
+	for rows.Next() {
+		var i item
+		if err := rows.Scan(&i.ID, &i.Name, &i.Score); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(items) // the client is gone: nobody to tell
+}
+
+// write sets the score of a row: POST /write?id=3&score=1000007.
+func (h *Handlers) write(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	h.exec(w, r, `UPDATE item SET score = ? WHERE id = ?`, number(query, "score"), number(query, "id"))
+}
+
+// drop deletes a row: POST /drop?id=1.
+func (h *Handlers) drop(w http.ResponseWriter, r *http.Request) {
+	h.exec(w, r, `DELETE FROM item WHERE id = ?`, number(r.URL.Query(), "id"))
+}
+
+func number(query url.Values, name string) int64 {
+	n, _ := strconv.ParseInt(query.Get(name), 10, 64) // 0 is no row
+	return n
+}
+
+func (h *Handlers) exec(w http.ResponseWriter, r *http.Request, text string, args ...any) {
+	h.Statements.Add(1)
+	result, err := h.DB.ExecContext(r.Context(), text, args...)
+	at := role.Now()
+	if err == nil {
+		if n, _ := result.RowsAffected(); n != 1 {
+			err = fmt.Errorf("%d rows written, want 1", n)
+		}
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(Written{At: at}) // the client is gone: nobody to tell
+}

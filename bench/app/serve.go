@@ -1,0 +1,119 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"github.com/wakeful-dev/wakeful"
+	"github.com/wakeful-dev/wakeful/bench/role"
+	"github.com/wakeful-dev/wakeful/sqlite"
+)
+
+// Database says what to open.
+type Database struct {
+	Folder     string `json:"folder"`
+	TriggerLog bool   `json:"trigger_log,omitempty"`
+}
+
+// Opened answers "open" with where the app listens.
+type Opened struct {
+	Addr string `json:"addr"`
+}
+
+// Counts is what the app has done so far.
+type Counts struct {
+	Statements  int64  `json:"statements"`  // of the handlers
+	Evaluations uint64 `json:"evaluations"` // as the server counts them
+	Snapshots   uint64 `json:"snapshots"`   // sent to clients that could not be continued
+	Sockets     uint64 `json:"sockets"`     // open now
+}
+
+// app is the live app, in one process.
+type app struct {
+	handlers Handlers
+	live     *wakeful.Server
+}
+
+// Verbs returns what the live app can do.
+func Verbs() map[string]role.Verb {
+	a := &app{}
+	return map[string]role.Verb{
+		"open":       role.Do(a.open),
+		"counts":     role.Do(a.counts),
+		"autocommit": role.Do(func(b Batch) (any, error) { return Autocommit(a.handlers.DB, b.N) }),
+		"bulk":       role.Do(func(b Batch) (any, error) { return Bulk(a.handlers.DB, b.N) }),
+	}
+}
+
+// file is where the live app keeps its rows, in its folder.
+const file = "live.db"
+
+func (a *app) open(d Database) (any, error) {
+	path := filepath.Join(d.Folder, file)
+	if err := fill(path); err != nil {
+		return nil, err
+	}
+	db, source, err := sqlite.Config{Path: path, TriggerLog: d.TriggerLog}.Open()
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxIdleConns(pool)
+	if a.live, err = wakeful.New(wakeful.Config{
+		Source: source,
+		Limits: wakeful.Limits{Sessions: -1}, // all clients have a few addresses between them
+	}); err != nil {
+		return nil, err
+	}
+	a.handlers.DB, a.handlers.Mark = db, wakeful.Observable("id")
+	go func() { _ = a.live.Run(context.Background()) }() // ends with the process
+	return listen(a.live.Wrap(a.handlers.Mux()))
+}
+
+// fill makes the file before it is opened as any app's that was there first.
+func fill(path string) error {
+	db, err := OpenBare(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(Fill(db), db.Close())
+}
+
+func (a *app) counts(role.None) (any, error) {
+	counts := a.live.Status().Counts
+	return Counts{
+		Statements:  a.handlers.Statements.Load(),
+		Evaluations: counts["evaluated"],
+		Snapshots:   counts["snapshot sent"],
+		Sockets:     counts["socket opened"] - counts["socket closed"],
+	}, nil
+}
+
+// WriterVerbs returns what another program that uses the same file can do.
+func WriterVerbs() map[string]role.Verb {
+	return map[string]role.Verb{"open": role.Do(func(d Database) (any, error) {
+		db, err := OpenBare(filepath.Join(d.Folder, file))
+		if err != nil {
+			return nil, err
+		}
+		return listenWith(db)
+	})}
+}
+
+func listenWith(db *sql.DB) (Opened, error) {
+	handlers := &Handlers{DB: db}
+	return listen(handlers.Mux())
+}
+
+// listen serves for as long as the process lives.
+func listen(handler http.Handler) (Opened, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return Opened{}, err
+	}
+	go func() { _ = http.Serve(l, handler) }() // ends with the process
+	return Opened{Addr: l.Addr().String()}, nil
+}

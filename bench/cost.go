@@ -1,0 +1,119 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/bench/app"
+	"github.com/wakeful-dev/wakeful/bench/load"
+	"github.com/wakeful-dev/wakeful/bench/role"
+)
+
+var (
+	firstV1 = measurement{
+		bars:    []bar{{"the first of 1,000 rows is deleted: messages, version 1", "", exactly, 1}},
+		measure: func(s *stage) [][]run { return [][]run{s.deleteFirst(load.V1)} },
+	}
+	firstV2 = measurement{
+		bars:    []bar{{"the first of 1,000 rows is deleted: ops, version 2", "", exactly, 1}},
+		measure: func(s *stage) [][]run { return [][]run{s.deleteFirst(load.V2)} },
+	}
+
+	unobserved = measurement{
+		bars:    []bar{{"GET that nobody observes, through Wrap and recorder", "requests/s", atLeast, 0.95}},
+		measure: (*stage).unobservedGET,
+	}
+	autocommit = measurement{
+		bars:    []bar{{"autocommit inserts, captured", "rows/s", atLeast, 0.75}},
+		measure: func(s *stage) [][]run { return s.writes("autocommit", 4000, 1) },
+	}
+	bulk = measurement{
+		bars:    []bar{{"bulk inserts (one transaction, prepared), captured", "rows/s", atLeast, 0.65}},
+		measure: func(s *stage) [][]run { return s.writes("bulk", 9000, 10) },
+	}
+)
+
+// deleteFirst counts what the deletion of a first row brings: messages of
+// version 1, ops of version 2.
+func (s *stage) deleteFirst(version int) []run {
+	_, addr := s.app(false)
+	s.gather(load.Target{Addr: addr, View: fmt.Sprintf("/items?limit=%d", app.Rows), Version: version, Clients: 1, GapMicro: 200_000})
+	var runs []run
+	for i := range s.runs() {
+		var got load.Samples
+		s.call(s.load, "drop row", load.Row{ID: 1 + i}, &got)
+		runs = append(runs, run{Figure: float64(s.steps(version, got.Frames))})
+	}
+	return runs
+}
+
+// steps counts messages, or the ops of changes.
+func (s *stage) steps(version int, frames []string) int {
+	if version == load.V1 {
+		return len(frames)
+	}
+	steps := 0
+	for _, text := range frames {
+		var changes struct{ Ops []json.RawMessage }
+		if err := json.Unmarshal([]byte(text), &changes); err != nil || len(changes.Ops) == 0 {
+			s.err = fmt.Errorf("no changes: %.200s", text)
+		}
+		steps += len(changes.Ops)
+	}
+	return steps
+}
+
+// unobservedGET measures the list of ten rows, asked for as if there were no
+// Wakeful, over four connections that are kept.
+func (s *stage) unobservedGET() [][]run {
+	_, addr := s.app(false)
+	_, bareAddr := s.floor("plain")
+	const conns = 4
+	n := s.of(5000)
+	rate := func(addr string, n int) float64 {
+		var took app.Took
+		s.call(s.load, "requests", load.Requests{Addr: addr, Path: view, Conns: conns, N: n}, &took)
+		return float64(conns*n) / (float64(took.Nanoseconds) / 1e9)
+	}
+	rate(addr, s.of(1000))
+	rate(bareAddr, s.of(1000))
+	var floors, figures []float64
+	s.alternate(
+		func() { floors = append(floors, rate(bareAddr, n)) },
+		func() { figures = append(figures, rate(addr, n)) },
+	)
+	return [][]run{pairs(figures, floors)}
+}
+
+// writes measures a verb that inserts rows, so many at once, so often.
+func (s *stage) writes(verb string, rows, times int) [][]run {
+	server, _ := s.app(false)
+	bare, _ := s.floor("plain")
+	times = s.of(times)
+	rate := func(p *role.Process) float64 {
+		var nanoseconds int64
+		for range times {
+			var took app.Took
+			s.call(p, verb, app.Batch{N: rows}, &took)
+			nanoseconds += took.Nanoseconds
+		}
+		return float64(rows*times) / (float64(nanoseconds) / 1e9)
+	}
+	rate(server)
+	rate(bare)
+	var floors, figures []float64
+	s.alternate(
+		func() { floors = append(floors, rate(bare)) },
+		func() { figures = append(figures, rate(server)) },
+	)
+	return [][]run{pairs(figures, floors)}
+}
+
+// indexAfter returns where text goes on behind the first part, -1 without one.
+func indexAfter(text, part string) int {
+	if at := strings.Index(text, part); at >= 0 {
+		return at + len(part)
+	}
+	return -1
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"github.com/wakeful-dev/wakeful/bench/app"
+	"github.com/wakeful-dev/wakeful/bench/floor"
+	"github.com/wakeful-dev/wakeful/bench/load"
+	"github.com/wakeful-dev/wakeful/bench/role"
+)
+
+// view is the list of most bars: ten rows.
+const view = "/items?limit=10"
+
+var ownLatency = measurement{
+	bars: []bar{
+		{"change by the own process to the frame at the client, p50", "ms", above, 0.5},
+		{"change by the own process to the frame at the client, p99", "ms", above, 5},
+	},
+	measure: func(s *stage) [][]run {
+		server, addr := s.app(false)
+		_ = server
+		return s.latency(addr, addr)
+	},
+}
+
+var outsideLatency = measurement{
+	bars: []bar{
+		{"change by another process to the frame at the client, p50", "ms", above, 2},
+		{"change by another process to the frame at the client, p99", "ms", above, 10},
+	},
+	measure: func(s *stage) [][]run {
+		_, addr := s.app(true)
+		var writer app.Opened
+		s.call(s.start("writer"), "open", app.Database{Folder: s.folder}, &writer)
+		return s.latency(addr, writer.Addr)
+	},
+}
+
+// app starts the live app.
+func (s *stage) app(triggerLog bool) (p *role.Process, addr string) {
+	p = s.start("app")
+	var opened app.Opened
+	s.call(p, "open", app.Database{Folder: s.folder, TriggerLog: triggerLog}, &opened)
+	return p, opened.Addr
+}
+
+// floor starts a floor.
+func (s *stage) floor(name string) (p *role.Process, addr string) {
+	p = s.start("floor " + name)
+	var opened floor.Opened
+	s.call(p, "open", app.Database{Folder: s.folder}, &opened)
+	return p, opened.Addr
+}
+
+// gather has the load open a crowd, in place of the one before.
+func (s *stage) gather(t load.Target) {
+	s.call(s.load, "leave", role.None{}, nil)
+	s.call(s.load, "gather", t, nil)
+}
+
+// latency measures one client with one list of ten rows beside an echo of the
+// same bytes. Version 2 is measured: both versions leave in one write.
+func (s *stage) latency(addr, writer string) [][]run {
+	_, echo := s.floor("echo")
+	const gap = 4000
+	subject := load.Target{Addr: addr, Write: writer, View: view, Version: load.V2, Clients: 1, GapMicro: gap}
+	bare := load.Target{Addr: echo, Version: load.Bare, Clients: 1, GapMicro: gap}
+
+	var warm load.Samples
+	s.gather(subject)
+	s.call(s.load, "changes", load.Series{N: s.of(200)}, &warm)
+	if s.err != nil {
+		return nil
+	}
+	var floors, figures []load.Samples
+	s.alternate(func() {
+		var got load.Samples
+		s.gather(bare)
+		s.call(s.load, "echoes", load.Series{N: s.of(500), Payload: warm.Frames[0]}, &got)
+		floors = append(floors, got)
+	}, func() {
+		var got load.Samples
+		s.gather(subject)
+		s.call(s.load, "changes", load.Series{N: s.of(500)}, &got)
+		figures = append(figures, got)
+	})
+	p50, p99 := make([]run, len(figures)), make([]run, len(figures))
+	for i := range figures {
+		p50[i] = run{milliseconds(figures[i], 50), milliseconds(floors[i], 50)}
+		p99[i] = run{milliseconds(figures[i], 99), milliseconds(floors[i], 99)}
+	}
+	return [][]run{p50, p99}
+}
+
+func milliseconds(s load.Samples, p int) float64 { return float64(percentile(s.Nanoseconds, p)) / 1e6 }

@@ -1,0 +1,93 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/bench/app"
+	"github.com/wakeful-dev/wakeful/bench/role"
+)
+
+// missed is how many changes a crowd has to catch up with.
+const missed = 3
+
+// away takes the crowd off the network, and makes the changes that it misses,
+// where it follows anything. It answers when a client that stayed has them.
+func (l *Loader) away(role.None) (any, error) {
+	if l.target.Version == Bare {
+		l.crowd.close()
+		return role.None{}, nil
+	}
+	if l.witness == nil {
+		l.witness = newCrowd(l.target, l.nextName(), 1)
+		if err := l.witness.subscribe(); err != nil {
+			return nil, err
+		}
+		if err := l.witness.connect(l.nextNetwork(), l.witness.greeting()); err != nil {
+			return nil, err
+		}
+	}
+	// All have the same list, and are known to have it.
+	if _, err := l.change(l.crowd, 1, 0); err != nil {
+		return nil, err
+	}
+	l.pause()
+	l.crowd.note()
+	l.crowd.close()
+	l.pause()
+	for row := 1; row <= missed; row++ {
+		if _, err := l.change(l.witness, row, 0); err != nil {
+			return nil, err
+		}
+		l.pause()
+	}
+	return role.None{}, nil
+}
+
+// note remembers how far the crowd has followed.
+func (c *crowd) note() {
+	for _, text := range c.taken() {
+		var changes struct {
+			Type string
+			Seq  uint64
+		}
+		if json.Unmarshal([]byte(text), &changes) == nil && changes.Type == "changes" {
+			c.seq = changes.Seq
+		}
+	}
+}
+
+// back brings the crowd back at once and answers with the time until each of
+// them has the last change that it missed; bare ones, until each is connected.
+func (l *Loader) back(role.None) (any, error) {
+	c := l.crowd
+	network := l.nextNetwork()
+	c.expect(needleOf(l.score), len(c.sockets))
+	start := role.Now()
+	if err := c.connect(network, c.resume()); err != nil {
+		return nil, err
+	}
+	if l.target.Version == Bare {
+		return app.Took{Nanoseconds: role.Now() - start}, nil
+	}
+	at, err := c.arrived()
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range c.taken() {
+		if strings.HasPrefix(text, `{"type":"snapshot"`) {
+			return nil, fmt.Errorf("load: resumed with a snapshot, not with what was missed: %.300s", text)
+		}
+	}
+	return app.Took{Nanoseconds: at - start}, nil
+}
+
+// resume is the first frame of a client that comes back.
+func (c *crowd) resume() string {
+	if c.target.Version != V2 {
+		return ""
+	}
+	return fmt.Sprintf(`{"type":"resume","id":1,"observers":{"%s":{"epoch":"%s","seq":%d,"url":"%s"}}}`,
+		c.observer, c.epoch, c.seq, c.target.View)
+}
