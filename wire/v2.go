@@ -33,6 +33,8 @@ type Subscribed struct {
 	Epoch      string `json:"epoch"`
 	Seq        uint64 `json:"seq"`
 	PrimaryKey string `json:"primary_key"`
+	// Replaces is the id that a resume named, where the list has another now.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // Stale says that the server cannot tell how current a session is.
@@ -96,6 +98,9 @@ func AppendSubscribed(dst []byte, s *Subscribed) []byte {
 	dst = appendMember(dst, "epoch", s.Epoch)
 	dst = appendCount(dst, "seq", s.Seq)
 	dst = appendMember(dst, "primary_key", s.PrimaryKey)
+	if s.Replaces != "" {
+		dst = appendMember(dst, "replaces", s.Replaces)
+	}
 	return append(dst, '}')
 }
 

@@ -154,6 +154,7 @@ func serverFrames() map[string]frame {
 			Subscriptions: 1000, Items: 10000, FrameBytes: 65536, FramesPerSecond: 50, FrameBurst: 200}}),
 		"hello without limits":           hello(&wire.Hello{Session: "s", Heartbeat: 500 * time.Millisecond}),
 		"subscribed":                     subscribed(&wire.Subscribed{ID: "7", Observer: observer, Epoch: "e1", Seq: 41, PrimaryKey: "id"}),
+		"subscribed under a new id":      subscribed(&wire.Subscribed{ID: "8", Observer: observer, Epoch: "e1", Seq: 41, PrimaryKey: "id", Replaces: "a7" + observer[2:]}),
 		"subscribed with a text id":      subscribed(&wire.Subscribed{ID: `"q \"1\""`, Observer: observer, Epoch: "e1", PrimaryKey: "_key"}),
 		"progress":                       progress(&wire.Progress{Position: at("56"), Whole: true}),
 		"progress with observers behind": progress(&wire.Progress{Position: at("57"), Behind: []string{observer, "0a"}}),

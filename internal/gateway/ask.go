@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"maps"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
@@ -20,8 +23,18 @@ type ask struct {
 // ask sends a question about an observer. Its feed stays for as long as the
 // question is not answered.
 func (g *Gateway) ask(identity string, message *bus.Observe, answer func(*bus.Observed, *wakes)) {
+	if !g.note(identity, message, answer) {
+		answer(&bus.Observed{Problem: goingAway()}, g.newWakes())
+	}
+}
+
+// note sends a question, unless the gateway is closing.
+func (g *Gateway) note(identity string, message *bus.Observe, answer func(*bus.Observed, *wakes)) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closing {
+		return false
+	}
 	f := g.feeds[message.Observer]
 	if f == nil {
 		f = &feed{gateway: g, observer: message.Observer, identity: identity, unused: time.Now()}
@@ -32,6 +45,7 @@ func (g *Gateway) ask(identity string, message *bus.Observe, answer func(*bus.Ob
 	message.ID, message.Identity = g.lastAsk, identity
 	g.asks[message.ID] = &ask{feed: f, message: message, answer: answer}
 	g.send(message)
+	return true
 }
 
 // send hands a message to the link. It does not block; what is lost for good
@@ -135,6 +149,20 @@ func (g *Gateway) linkLost(string) {
 			g.reask(f)
 		}
 	}
+}
+
+// failAsks answers every question itself. The link has stopped.
+func (g *Gateway) failAsks() {
+	g.mu.Lock()
+	ids := slices.Collect(maps.Keys(g.asks))
+	g.mu.Unlock()
+	for _, id := range ids {
+		g.observed(&bus.Observed{ID: id, Problem: goingAway()})
+	}
+}
+
+func goingAway() *wire.Problem {
+	return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeShutdown, "the server is going away")
 }
 
 // forget drops a feed that nobody follows and nobody asks for; leave tells the

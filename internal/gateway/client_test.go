@@ -21,7 +21,7 @@ import (
 
 // client is a WebSocket client of a test, which sees every frame.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	conn   net.Conn
 	in     *bufio.Reader
 	pings  [][]byte // payloads seen

@@ -109,6 +109,9 @@ func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
 	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request}
 	message := &bus.Observe{Observer: d.Observer, Request: *request}
 	g.ask(who.identity, message, func(o *bus.Observed, w *wakes) {
+		if g.session(s.id) != s {
+			return
+		}
 		closed := closedBy(o)
 		if closed == nil {
 			got, problem := g.take(want, o, w)

@@ -66,8 +66,10 @@ type Gateway struct {
 	closing  bool
 	stale    bool // sessions were told that the worker is silent
 
-	progress atomic.Pointer[progress]
-	heard    atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
+	progress  atomic.Pointer[progress]
+	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
+	lostSwept time.Time
+
 	wakeMark atomic.Uint64
 	noted    map[string]bool // sessions in the state file; of Run alone
 	notedAt  time.Time
@@ -133,9 +135,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			g.shutdown()
 			stopLink()
-			return errors.Join(<-linkDone, g.saveState())
+			err := <-linkDone
+			g.failAsks()
+			return errors.Join(err, g.saveState())
 		case err := <-linkDone:
 			g.shutdown()
+			g.failAsks()
 			return err
 		case now := <-tick.C:
 			g.tick(now)

@@ -23,7 +23,7 @@ import (
 
 // fakeWorker answers for the paths of its lists, and sends what a test says.
 type fakeWorker struct {
-	t    *testing.T
+	t    testing.TB
 	link *bus.Link
 
 	mu        sync.Mutex
@@ -44,7 +44,7 @@ type fakeObserver struct {
 	log             []*wire.Changes
 }
 
-func newFakeWorker(t *testing.T, b bus.Bus) *fakeWorker {
+func newFakeWorker(t testing.TB, b bus.Bus) *fakeWorker {
 	w := &fakeWorker{
 		t: t, lists: map[string][]diff.Item{}, answers: map[string]*bus.Observed{}, deaf: map[string]bool{},
 		observers: map[string]*fakeObserver{}, changed: make(chan struct{}),
@@ -174,7 +174,7 @@ func (w *fakeWorker) await(what string, cond func() bool) {
 
 // house is a gateway with a fake worker and an HTTP server.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	gw     *Gateway
 	worker *fakeWorker
 	server *httptest.Server
@@ -218,7 +218,7 @@ func testApp() *http.ServeMux {
 	return mux
 }
 
-func newHouse(t *testing.T, cfg Config, app http.Handler) *house {
+func newHouse(t testing.TB, cfg Config, app http.Handler) *house {
 	t.Helper()
 	b := bus.New()
 	if cfg.Bus == nil {

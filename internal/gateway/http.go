@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -147,7 +148,11 @@ func writeEnvelope(w http.ResponseWriter, snapshot *wire.Snapshot) error {
 	if _, err := w.Write(body); err != nil {
 		return err
 	}
-	return http.NewResponseController(w).Flush()
+	// A writer that cannot be flushed writes when the handler returns.
+	if err := http.NewResponseController(w).Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // passThrough answers with what the view itself said. Cookies that an
@@ -186,7 +191,7 @@ func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
 			"want the parameters observer and subscriber in the URL").Write(w)
 		return
 	}
-	if who, err := g.claimOf(r); err == nil {
+	if who, err := g.claimOf(r); err == nil && !g.foreignGet(r) {
 		if s := g.session(id); s != nil && s.admits(who) {
 			g.unsubscribeAndWait(r.Context(), s, observer)
 		}

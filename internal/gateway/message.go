@@ -199,6 +199,9 @@ func (g *Gateway) subscribeOver(r *http.Request, want *subscription) *wire.Probl
 	}
 	want.request, want.view = busRequest(r), view
 	want.observer = g.observerID(r.Host, want.request.URL, want.claim.identity, canonicalHeaders(want.request.Header, view))
+	if want.replaces == want.observer {
+		want.replaces = ""
+	}
 	got, problem := g.subscribe(r.Context(), want)
 	switch {
 	case problem != nil:

@@ -29,8 +29,7 @@ func (g *Gateway) foreignSocket(r *http.Request) bool {
 	return len(origins) > 1 || !g.ownOrigin(r, origins[0])
 }
 
-// foreignGet reports whether an observe request was caused by a page of
-// another site. Browsers say so on https; on plain http Origin decides, else
+// foreignGet reports whether a request was caused by a page of another site. Browsers say so on https; on plain http Origin decides, else
 // Referer, and a request that has none of them is no page's.
 func (g *Gateway) foreignGet(r *http.Request) bool {
 	origins := r.Header["Origin"]

@@ -51,7 +51,7 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 
 // resumeByURL begins a list anew that nobody here follows.
 func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Resuming) {
-	want := &subscription{session: s.id, claim: c.who, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
+	want := &subscription{session: s.id, claim: c.who, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}, replaces: observer}
 	unknown := &wire.Closed{Observer: observer, Code: wire.CodeUnknownObserver}
 	r, err := c.peer.request(c.ctx, at.URL, nil)
 	if err != nil {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -125,7 +124,7 @@ func (g *Gateway) openNew(id string, c *claim) (*session, *wire.Problem) {
 	}
 	s.account = s.owner.account()
 	if g.closing {
-		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeShutdown, "the server is going away")
+		return nil, goingAway()
 	}
 	if g.held[s.account] >= g.Limits.Sessions {
 		return nil, tooManySessions()

@@ -25,6 +25,8 @@ type subscription struct {
 	socket *socket
 	id     wire.ID
 	since  wire.Point // what the client holds, zero for nothing
+	// replaces is the id that the client of a resume knows the list by.
+	replaces string
 
 	state atomic.Int32
 }
@@ -175,7 +177,7 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 	sub.from = s.place(f, sub, want.since, reason)
 	sub.intro = appendText(sub.intro, wire.AppendSubscribed(nil, &wire.Subscribed{
 		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,
-		PrimaryKey: f.state.Load().PrimaryKey,
+		PrimaryKey: f.state.Load().PrimaryKey, Replaces: want.replaces,
 	}))
 }
 

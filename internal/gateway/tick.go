@@ -22,7 +22,10 @@ func (g *Gateway) tick(now time.Time) {
 	for _, f := range g.feeds {
 		feeds = append(feeds, f)
 	}
-	g.lost.expire(now)
+	if now.Sub(g.lostSwept) > time.Minute {
+		g.lostSwept = now
+		g.lost.expire(now)
+	}
 	g.mu.Unlock()
 	for _, c := range sockets {
 		g.tickSocket(c, now)

@@ -90,6 +90,9 @@ func (s *session) appendProgress(buf []byte, p *progress, force bool) []byte {
 
 // behind names the session's observers that a progress says nothing about.
 func (s *session) behind(p *progress) []string {
+	if len(p.Behind)+len(s.awaited) == 0 {
+		return nil
+	}
 	var behind []string
 	for _, observer := range p.Behind {
 		if s.subs[observer] != nil {
