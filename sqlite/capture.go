@@ -64,6 +64,9 @@ func (c *capture) Before(text string) {
 	}
 	c.wrote = false
 	c.pending = classify(text)
+	if !c.explicit && c.tx.empty() {
+		c.tx.reset() // VACUUM shows rows and commits without the hook
+	}
 	c.before = c.tx.mark()
 	if c.pending.verb == verbSchema {
 		c.tx.schemaChanged = true

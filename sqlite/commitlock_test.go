@@ -20,7 +20,7 @@ func TestSnapshotNumberIsExact(t *testing.T) {
 		wanted = 400
 	}
 	db, s := open(t, "CREATE TABLE counter (n INTEGER)")
-	exec(t, db, "INSERT INTO counter VALUES (0)")
+	mustExec(t, db, "INSERT INTO counter VALUES (0)")
 	first := s.history.Load().last()
 
 	ctx, cancel := context.WithCancel(t.Context())

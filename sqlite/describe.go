@@ -41,6 +41,12 @@ func (d *descriptions) put(version int64, text string, s *readset.Statement) {
 	d.byText[text] = s
 }
 
+func (d *descriptions) clear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.byText = nil
+}
+
 // Describe says what a statement reads, as SQLite's authorizer tells while the
 // statement is prepared: in the schema of the evaluation's snapshot, else in
 // the current one.

@@ -137,21 +137,19 @@ func (c Config) dsn(path string) string {
 	return "file://" + name.EscapedPath() + "?" + query.Encode()
 }
 
-// attach opens the source's own connection and finds the newest commit.
+// attach opens the source's own connection and finds the newest commit. On an
+// error nothing has changed.
 func (s *Source) attach() error {
 	conn, err := s.connector.Connect(context.Background())
 	if err != nil {
 		return err
 	}
-	auth, err := s.prepareMeta(conn)
-	if err == nil {
-		s.index, err = openWALIndex(s.path + "-shm")
-	}
+	info, index, auth, err := s.examine(conn)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	s.meta, s.metaAuth = conn, auth
-	seen, ok := s.index.read()
+	s.file, s.index, s.meta, s.metaAuth = info, index, conn, auth
+	seen, ok := index.read()
 	if !ok {
 		s.log.Warn("sqlite: the wal-index cannot be read; every commit counts as a change of everything", "path", s.path)
 	}
@@ -159,20 +157,24 @@ func (s *Source) attach() error {
 	return nil
 }
 
-func (s *Source) prepareMeta(conn driver.Conn) (*authorizer, error) {
+// examine looks at the files of a connection that was just opened.
+func (s *Source) examine(conn driver.Conn) (info os.FileInfo, index *walIndex, auth *authorizer, err error) {
 	var mode string
-	err := each(conn, "PRAGMA journal_mode", func(row []driver.Value) { mode, _ = row[0].(string) })
-	if err != nil {
-		return nil, err
+	err = each(conn, "PRAGMA journal_mode", func(row []driver.Value) { mode, _ = row[0].(string) })
+	if err == nil && mode != "wal" {
+		err = fmt.Errorf("journal mode is %q, but WAL is needed; does the file system keep it from being set?", mode)
 	}
-	if mode != "wal" {
-		return nil, fmt.Errorf("journal mode is %q, but WAL is needed; does the file system keep it from being set?", mode)
+	if err == nil {
+		_, err = schemaVersion(conn) // the first read makes the wal-index
 	}
-	if _, err := schemaVersion(conn); err != nil { // the first read makes the wal-index
-		return nil, err
+	if err == nil {
+		info, err = os.Stat(s.path)
 	}
-	if _, err := os.Stat(s.path + "-shm"); err != nil {
-		return nil, err
+	if err == nil {
+		index, err = openWALIndex(s.path + "-shm")
 	}
-	return authorize(conn)
+	if err == nil {
+		auth, err = authorize(conn)
+	}
+	return info, index, auth, err
 }

@@ -30,7 +30,7 @@ func openConfig(t testing.TB, c Config, schema string) (*sql.DB, *Source) {
 			t.Error("Source.Close:", err)
 		}
 	})
-	exec(t, db, schema)
+	mustExec(t, db, schema)
 	return db, s
 }
 
@@ -38,7 +38,7 @@ type execer interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
 }
 
-func exec(t testing.TB, db execer, text string, args ...any) {
+func mustExec(t testing.TB, db execer, text string, args ...any) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
 		t.Fatalf("%s: %v", text, err)
@@ -63,8 +63,8 @@ func published(t testing.TB, s *Source, after change.Position) []change.Changese
 func TestFirst(t *testing.T) {
 	db, s := open(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)")
 	p := s.Position()
-	exec(t, db, "INSERT INTO t (x) VALUES (?), (?)", "a", "b")
-	exec(t, db, "UPDATE t SET x = 'c' WHERE id = 1")
+	mustExec(t, db, "INSERT INTO t (x) VALUES (?), (?)", "a", "b")
+	mustExec(t, db, "UPDATE t SET x = 'c' WHERE id = 1")
 	sets := published(t, s, p)
 	t.Logf("%+v", sets)
 	if len(sets) != 2 {
@@ -74,7 +74,7 @@ func TestFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, db, "UPDATE t SET x = 'd' WHERE id = 1")
+	mustExec(t, db, "UPDATE t SET x = 'd' WHERE id = 1")
 	set := &readset.Set{Snapshot: snap}
 	ctx := readset.NewContext(t.Context(), set)
 	var x string

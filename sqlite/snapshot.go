@@ -58,6 +58,7 @@ var errContended = errors.New("sqlite: others commit too fast to open a snapshot
 // Pin opens a snapshot. What others committed before it has been published
 // when Pin returns.
 func (s *Source) Pin(ctx context.Context) (source.Snapshot, error) {
+	s.checkFile()
 	for attempt := 0; ; attempt++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err

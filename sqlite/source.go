@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -30,7 +31,8 @@ type Source struct {
 	// SQLite's write lock, never before.
 	mu    sync.Mutex
 	index *walIndex
-	seen  header // the newest commit that is in the history
+	file  os.FileInfo // of the database, to tell when it is replaced
+	seen  header      // the newest commit that is in the history
 
 	// meta is a raw connection for questions about the schema. It also keeps
 	// the wal-index alive. Locked after mu.

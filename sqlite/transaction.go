@@ -46,6 +46,10 @@ const maxBytes = 64 << 20
 
 func (t *transaction) len() int { return len(t.changes) }
 
+func (t *transaction) empty() bool {
+	return len(t.changes) == 0 && len(t.whole) == 0 && !t.schemaChanged
+}
+
 func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged} }
 
 func (t *transaction) reset() {
