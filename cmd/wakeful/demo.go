@@ -56,7 +56,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 
-	listener, err := listen(f.listen, stdout)
+	listener, err := listen(f.listen, f.listen == defaultListen, stdout)
 	if err != nil {
 		return err
 	}
@@ -143,11 +143,11 @@ func together(ctx context.Context, jobs ...func(context.Context) error) error {
 	return errors.Join(errs...)
 }
 
-// listen takes any free port where the default one is taken; an address that
-// somebody asked for is taken or is an error.
-func listen(address string, stdout io.Writer) (net.Listener, error) {
+// listen takes any free port where another would do and this one is taken; an
+// address that somebody asked for is taken or is an error.
+func listen(address string, another bool, stdout io.Writer) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if err == nil || address != defaultListen || !errors.Is(err, syscall.EADDRINUSE) {
+	if err == nil || !another || !errors.Is(err, syscall.EADDRINUSE) {
 		return listener, err
 	}
 	fmt.Fprintf(stdout, "%s is taken: a free port instead.\n\n", address)

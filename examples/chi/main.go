@@ -90,19 +90,25 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func main() {
-	db, source, err := sqlite.Open("shops.db")
+// open makes the app over a database file, and what keeps its lists live.
+func open(path string) (http.Handler, *wakeful.Server, error) {
+	db, source, err := sqlite.Open(path)
 	if err != nil {
-		log.Fatal(err)
+		return nil, nil, err
 	}
 	if _, err := db.Exec(`CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY, shop INTEGER NOT NULL, name TEXT NOT NULL)`); err != nil {
-		log.Fatal(err)
+		return nil, nil, err
 	}
 	live, err := wakeful.New(wakeful.Config{Source: source})
+	return routes(db), live, err
+}
+
+func main() {
+	app, live, err := open("shops.db")
 	if err != nil {
 		log.Fatal(err)
 	}
 	go func() { log.Fatal(live.Run(context.Background())) }()
 	log.Print("http://localhost:8082/shops/1/items")
-	log.Fatal(http.ListenAndServe("localhost:8082", live.Wrap(routes(db))))
+	log.Fatal(http.ListenAndServe("localhost:8082", live.Wrap(app)))
 }

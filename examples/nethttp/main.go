@@ -57,19 +57,25 @@ func routes(db *sql.DB) http.Handler {
 	return mux
 }
 
-func main() {
-	db, source, err := sqlite.Open("posts.db")
+// open makes the app over a database file, and what keeps its lists live.
+func open(path string) (http.Handler, *wakeful.Server, error) {
+	db, source, err := sqlite.Open(path)
 	if err != nil {
-		log.Fatal(err)
+		return nil, nil, err
 	}
 	if _, err := db.Exec(`CREATE TABLE IF NOT EXISTS posts (id INTEGER PRIMARY KEY, body TEXT NOT NULL)`); err != nil {
-		log.Fatal(err)
+		return nil, nil, err
 	}
 	live, err := wakeful.New(wakeful.Config{Source: source})
+	return routes(db), live, err
+}
+
+func main() {
+	app, live, err := open("posts.db")
 	if err != nil {
 		log.Fatal(err)
 	}
 	go func() { log.Fatal(live.Run(context.Background())) }()
 	log.Print("http://localhost:8081/posts")
-	log.Fatal(http.ListenAndServe("localhost:8081", live.Wrap(routes(db))))
+	log.Fatal(http.ListenAndServe("localhost:8081", live.Wrap(app)))
 }
