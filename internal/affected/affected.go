@@ -2,16 +2,22 @@
 //
 // An Index holds what each observer read of each table. It may name an
 // observer whose list stays the same; it never leaves out one whose list does
-// not, as long as the dependencies it was given are true. A change of a table
-// that nobody reads costs one look-up, however many observers there are; any
-// other costs as much as there are hits and different sets of columns.
+// not, as long as the dependencies it was given are true. A change costs
+// O(log n + hits) for each different set of columns that somebody reads or
+// compares, however many observers there are, and so does adding, replacing
+// and removing one. Conditions that compare nothing but <> and the like are
+// checked one by one, and a value that the database did not give is checked
+// against all who compare it.
 //
 // An Index belongs to one goroutine: it takes no concurrent use.
 //
 // Pipeline: source → [affected] → observer.
 package affected
 
-import "github.com/wakeful-dev/wakeful/change"
+import (
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/predicate"
+)
 
 // AnyColumn stands among a dependency's columns for all of them: every change
 // of the table counts.
@@ -23,6 +29,9 @@ type Dependency struct {
 	// Columns are those whose values matter. None: only rows that come or go
 	// do.
 	Columns []string
+	// Where is met by every row that matters: one that does not meet it may
+	// come, go and change unnoticed. Nil: every row matters.
+	Where predicate.Condition
 	// Held lists the rows of Table that the observer read, where it knows all
 	// of them; nil where it may have read others too.
 	Held *Held
@@ -147,7 +156,7 @@ func (x *Index[ID]) add(o *observer[ID], d *Dependency) *place[ID] {
 		t.groups[shape] = g
 		t.order = append(t.order, g)
 	}
-	return g.add(o, keys)
+	return g.add(o, d.Where, keys)
 }
 
 // drop takes a place out, and what is empty without it. Nil is no place.

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/planted"
+	"github.com/wakeful-dev/wakeful/predicate"
 )
 
 // group is the dependencies on one table that a change touches alike: same
@@ -16,6 +18,7 @@ type group[ID comparable] struct {
 
 	places []*place[ID]
 	round  uint64 // the newest that named all of them
+	finder finder[ID]
 
 	key  []string // nil: rows are not known
 	held map[string][]holder[ID]
@@ -26,6 +29,9 @@ type place[ID comparable] struct {
 	observer *observer[ID]
 	group    *group[ID]
 	slot     int // in group.places
+
+	where   predicate.Condition
+	entries []*entry[ID] // of where
 
 	keys  []string // what it holds, sorted, each once
 	slots []int    // where in group.held[keys[i]]
@@ -64,7 +70,16 @@ func (g *group[ID]) visit(c *change.Change, round uint64, name func(*place[ID]))
 			return
 		}
 	}
-	g.all(round, name)
+	if c.Kind == change.Everything || c.Kind != change.Insert && c.Old == nil || c.Kind != change.Delete && c.New == nil {
+		g.all(round, name)
+		return
+	}
+	if c.Old != nil && !planted.Is(planted.OldImageIgnored) {
+		g.finder.visit(&look[ID]{columns: c.Columns, row: c.Old, round: round, name: name})
+	}
+	if c.New != nil {
+		g.finder.visit(&look[ID]{columns: c.Columns, row: c.New, round: round, name: name})
+	}
 }
 
 func (g *group[ID]) all(round uint64, name func(*place[ID])) {
@@ -77,9 +92,15 @@ func (g *group[ID]) all(round uint64, name func(*place[ID])) {
 	}
 }
 
-func (g *group[ID]) add(o *observer[ID], keys []string) *place[ID] {
-	p := &place[ID]{observer: o, group: g, slot: len(g.places), keys: keys}
+func (g *group[ID]) add(o *observer[ID], where predicate.Condition, keys []string) *place[ID] {
+	p := &place[ID]{observer: o, group: g, slot: len(g.places), where: where, keys: keys}
 	g.places = append(g.places, p)
+	if where == nil {
+		p.entries = g.finder.file(p, nil)
+	}
+	for _, all := range where {
+		p.entries = append(p.entries, g.finder.file(p, all)...)
+	}
 	if len(keys) > 0 {
 		p.slots = make([]int, len(keys))
 	}
@@ -96,6 +117,9 @@ func (g *group[ID]) drop(p *place[ID]) {
 	g.places[p.slot].slot = p.slot
 	g.places[last] = nil
 	g.places = g.places[:last]
+	for _, e := range p.entries {
+		g.finder.unfile(e)
+	}
 	for i, key := range p.keys {
 		holders := g.held[key]
 		last := len(holders) - 1
@@ -115,5 +139,5 @@ func (p *place[ID]) stillIs(d *Dependency) bool {
 		return false
 	}
 	shape, keys := d.shape()
-	return p.group.shape == shape && slices.Equal(p.keys, keys)
+	return p.group.shape == shape && slices.Equal(p.keys, keys) && p.where.Equal(d.Where)
 }

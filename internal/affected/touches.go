@@ -10,7 +10,7 @@ import (
 // may be false for lists that mean the same in another order.
 func Same(a, b []Dependency) bool {
 	return slices.EqualFunc(a, b, func(a, b Dependency) bool {
-		if a.Table != b.Table || !slices.Equal(a.Columns, b.Columns) || (a.Held == nil) != (b.Held == nil) {
+		if a.Table != b.Table || !slices.Equal(a.Columns, b.Columns) || (a.Held == nil) != (b.Held == nil) || !a.Where.Equal(b.Where) {
 			return false
 		}
 		return a.Held == nil || (slices.Equal(a.Held.Columns, b.Held.Columns) &&
@@ -45,10 +45,13 @@ func (d *Dependency) touchedBy(c *change.Change) bool {
 		return false
 	}
 	if c.Kind != change.Delete || !d.rowsKnown() {
-		return true
+		return d.Where.Touched(c)
 	}
 	key, ok := keyOf(c, d.Held.Columns)
-	return !ok || slices.ContainsFunc(d.Held.Keys, func(values []any) bool {
+	if !ok {
+		return d.Where.Touched(c)
+	}
+	return slices.ContainsFunc(d.Held.Keys, func(values []any) bool {
 		held, _ := encode(nil, values)
 		return string(held) == key
 	})

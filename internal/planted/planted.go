@@ -29,7 +29,33 @@ const (
 	OrderLost       Bug = "order_lost"        // a move is sent without its place
 )
 
-// All lists the bugs.
+// Bugs in reading SQL and in finding who is affected. The property test of
+// package query finds these.
+const (
+	OrDropped        Bug = "or_dropped"         // an OR counts by its first side only
+	OuterNarrowed    Bug = "outer_narrowed"     // IS NULL on the null side of an outer join narrows
+	NotInNull        Bug = "not_in_null"        // NOT IN over a select narrows as IN does
+	AffinityIgnored  Bug = "affinity_ignored"   // '1' is not 1
+	LikeCase         Bug = "like_case"          // LIKE heeds case
+	CollationIgnored Bug = "collation_ignored"  // every text compares byte by byte
+	CorrelatedTaken  Bug = "correlated_taken"   // a column of an outer query counts as one of the inner
+	HavingNarrows    Bug = "having_narrows"     // HAVING narrows as WHERE does
+	CTEIgnored       Bug = "cte_ignored"        // a CTE that shadows a table is taken for the table
+	OldImageIgnored  Bug = "old_image_ignored"  // an update counts by its new row only
+	BetweenBound     Bug = "between_bound"      // BETWEEN excludes its upper bound
+	InLosesOne       Bug = "in_loses_one"       // IN loses its first value
+	ClockTrusted     Bug = "clock_trusted"      // an argument that moves with the clock narrows
+	OuterOnPreserved Bug = "outer_on_preserved" // ON narrows the side that an outer join keeps
+	LimitPushed      Bug = "limit_pushed"       // a condition on a limited subquery narrows within it
+)
+
+// Reading lists the bugs of the second kind.
+var Reading = []Bug{
+	OrDropped, OuterNarrowed, NotInNull, AffinityIgnored, LikeCase, CollationIgnored, CorrelatedTaken, HavingNarrows,
+	CTEIgnored, OldImageIgnored, BetweenBound, InLosesOne, ClockTrusted, OuterOnPreserved, LimitPushed,
+}
+
+// All lists the bugs of the first kind, which the checker finds.
 var All = []Bug{
 	DiffDropped, DiffDoubled, DiffsSwapped, ReadFirst, TieBreakMissing, ResumeOffByOne,
 	EpochNotRaised, FoldLost, StaleReadSet, IdentityMixed, WholeTooSoon, OrderLost,

@@ -1,0 +1,202 @@
+// Package predicate has conditions on a row that are matched in memory with
+// the meaning that the database gives them.
+//
+// A condition says which rows can matter to somebody. It may be too wide,
+// never too narrow: a comparison whose outcome in Go is not surely that of the
+// database is not in it at all, and a value that is not known meets
+// everything. What compares, and how, is Kind and Collation; both sides are
+// brought into one canonical form (Column.Argument, Column.Row), in which
+// equal values are equal texts and lesser ones lesser texts.
+//
+// Conditions are values and are never altered once they are made, so they may
+// be shared between goroutines.
+//
+// Pipeline: read set → [predicate] → affected.
+package predicate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/change"
+)
+
+// Condition is a choice of conjunctions: a row meets it when it meets one of
+// them. A nil Condition is met by every row; one that is empty but not nil by
+// none.
+type Condition []All
+
+// All is a conjunction: a row meets it when it meets every atom. An empty one
+// is met by every row.
+type All []Atom
+
+// Never is the condition that no row meets.
+func Never() Condition { return Condition{} }
+
+// Of is the condition of one atom.
+func Of(a Atom) Condition { return Condition{{a}} }
+
+// Op is the question that an atom asks of a column.
+type Op uint8
+
+const (
+	In      Op = iota + 1 // the value is one of Keys
+	NotIn                 // the value is none of Keys, and not NULL
+	Range                 // the value lies between Low and High
+	Null                  // the value is NULL
+	NotNull               // the value is not NULL
+	Like                  // the text matches Pattern, and so lies between Low and High
+)
+
+// Atom asks one question of one column. Keys and bounds are in the canonical
+// form of Column.
+type Atom struct {
+	Column Column
+	Op     Op
+	// Keys are sorted, each once.
+	Keys []string
+	// Low and High bound a Range; "" is no bound. The open ones exclude the
+	// bound itself.
+	Low, High         string
+	LowOpen, HighOpen bool
+	// Pattern is that of Like, folded: % any text, _ one character.
+	Pattern string
+}
+
+// The most that a condition may have before it is made wider instead.
+const (
+	maxChoices = 64
+	maxMerged  = 4096
+)
+
+// And is met by the rows that meet both. Where that has too many choices it is
+// the one of the two with fewer, which is wider.
+func And(a, b Condition) Condition {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	case len(a)*len(b) > maxChoices && len(a) > 1 && len(b) > 1:
+		if len(a) <= len(b) {
+			return a
+		}
+		return b
+	}
+	both := make(Condition, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			both = append(both, append(slices.Clip(slices.Clone(x)), y...))
+		}
+	}
+	return both
+}
+
+// Or is met by the rows that meet one of them; with too many choices by every
+// row.
+func Or(a, b Condition) Condition {
+	if a == nil || b == nil || len(a)+len(b) > maxMerged {
+		return nil
+	}
+	either := make(Condition, 0, len(a)+len(b))
+	either = append(either, a...)
+	for _, y := range b {
+		if len(y) == 0 {
+			return nil
+		}
+		if !slices.ContainsFunc(a, y.equal) {
+			either = append(either, y)
+		}
+	}
+	return either
+}
+
+// Equal reports whether two conditions are written alike.
+func (c Condition) Equal(other Condition) bool {
+	return (c == nil) == (other == nil) && slices.EqualFunc(c, other, All.equal)
+}
+
+func (a All) equal(b All) bool { return slices.EqualFunc(a, b, Atom.equal) }
+
+func (a Atom) equal(b Atom) bool {
+	return a.Op == b.Op && a.Column == b.Column && a.Low == b.Low && a.High == b.High &&
+		a.LowOpen == b.LowOpen && a.HighOpen == b.HighOpen && a.Pattern == b.Pattern && slices.Equal(a.Keys, b.Keys)
+}
+
+// MetBy reports whether a row may meet the condition. columns names the places
+// of row; a column that is not among them is not known.
+func (c Condition) MetBy(columns []string, row []any) bool {
+	if c == nil {
+		return true
+	}
+	return slices.ContainsFunc(c, func(all All) bool { return all.MetBy(columns, row) })
+}
+
+// MetBy reports whether a row may meet all of the atoms.
+func (a All) MetBy(columns []string, row []any) bool {
+	for i := range a {
+		if !a[i].MetBy(columns, row) {
+			return false
+		}
+	}
+	return true
+}
+
+// MetBy reports whether a row may meet the atom.
+func (a *Atom) MetBy(columns []string, row []any) bool {
+	i := slices.Index(columns, a.Column.Name)
+	if i < 0 || i >= len(row) {
+		return true
+	}
+	var space [64]byte
+	key, known := a.Column.Row(space[:0], row[i])
+	return known == Unknown || a.metBy(key, known == IsNull)
+}
+
+// metBy decides for a value that is known.
+func (a *Atom) metBy(key []byte, null bool) bool {
+	if null {
+		return a.Op == Null
+	}
+	switch a.Op {
+	case In:
+		return a.has(key)
+	case NotIn:
+		return !a.has(key)
+	case Range:
+		return a.Holds(key)
+	case Null:
+		return false
+	case Like:
+		return a.Holds(key) && like(a.Pattern, string(key[1:]))
+	}
+	return true
+}
+
+func (a *Atom) has(key []byte) bool {
+	if len(a.Keys) == 1 {
+		return a.Keys[0] == string(key)
+	}
+	_, found := slices.BinarySearchFunc(a.Keys, key, func(k string, key []byte) int {
+		return strings.Compare(k, string(key))
+	})
+	return found
+}
+
+// Holds reports whether a value lies within the bounds.
+func (a *Atom) Holds(key []byte) bool {
+	if a.Low != "" && (string(key) < a.Low || a.LowOpen && string(key) == a.Low) {
+		return false
+	}
+	return a.High == "" || string(key) < a.High || !a.HighOpen && string(key) == a.High
+}
+
+// Touched reports whether a change may matter to somebody to whom the rows
+// that meet the condition do: by the row before or by the row after.
+func (c Condition) Touched(by *change.Change) bool {
+	if c == nil || by.Kind == change.Everything {
+		return true
+	}
+	return by.Kind != change.Insert && (by.Old == nil || c.MetBy(by.Columns, by.Old)) ||
+		by.Kind != change.Delete && (by.New == nil || c.MetBy(by.Columns, by.New))
+}
