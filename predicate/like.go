@@ -3,6 +3,8 @@ package predicate
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // LikeOf is the atom for SQL's LIKE without ESCAPE, with the letters of ASCII
@@ -12,8 +14,13 @@ func LikeOf(column, pattern string) (a Atom, ok bool) {
 	if strings.IndexByte(pattern, 0) >= 0 || !utf8.ValidString(pattern) {
 		return Atom{}, false
 	}
-	pattern = Fold(pattern)
-	a = Atom{Column: Column{column, Text, NoCase}, Op: Like, Pattern: pattern}
+	collation := NoCase
+	if planted.Is(planted.LikeCase) {
+		collation = Binary
+	} else {
+		pattern = fold(pattern)
+	}
+	a = Atom{Column: Column{column, Text, collation}, Op: Like, Pattern: pattern}
 	prefix := pattern
 	if i := strings.IndexAny(pattern, "%_"); i >= 0 {
 		prefix = pattern[:i]
@@ -47,4 +54,12 @@ func like(pattern, text string) bool {
 		}
 	}
 	return strings.Trim(pattern[p:], "%") == ""
+}
+
+func fold(s string) string {
+	folded := []byte(s)
+	for i, b := range folded {
+		folded[i] = foldByte(b)
+	}
+	return string(folded)
 }

@@ -15,6 +15,8 @@
 package predicate
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -86,29 +88,75 @@ func And(a, b Condition) Condition {
 	both := make(Condition, 0, len(a)*len(b))
 	for _, x := range a {
 		for _, y := range b {
-			both = append(both, append(slices.Clip(slices.Clone(x)), y...))
+			both = append(both, join(x, y))
 		}
 	}
 	return both
 }
 
+// join puts two conjunctions together; bounds of one column become one.
+func join(x, y All) All {
+	joined := slices.Clone(x)
+	for _, a := range y {
+		i := slices.IndexFunc(joined, func(b Atom) bool { return a.Op == Range && b.Op == Range && a.Column == b.Column })
+		if i < 0 {
+			joined = append(joined, a)
+		} else {
+			joined[i] = joined[i].within(a)
+		}
+	}
+	return joined
+}
+
+// within is the range that lies in both.
+func (a Atom) within(b Atom) Atom {
+	if b.Low > a.Low || b.Low == a.Low && b.LowOpen {
+		a.Low, a.LowOpen = b.Low, b.LowOpen
+	}
+	if a.High == "" || b.High != "" && (b.High < a.High || b.High == a.High && b.HighOpen) {
+		a.High, a.HighOpen = b.High, b.HighOpen
+	}
+	return a
+}
+
 // Or is met by the rows that meet one of them; with too many choices by every
 // row.
-func Or(a, b Condition) Condition {
-	if a == nil || b == nil || len(a)+len(b) > maxMerged {
-		return nil
-	}
-	either := make(Condition, 0, len(a)+len(b))
-	either = append(either, a...)
-	for _, y := range b {
-		if len(y) == 0 {
+func Or(a, b Condition) Condition { return Any([]Condition{a, b}) }
+
+// Any is met by the rows that meet one of the conditions; with too many
+// choices by every row. Choices that compare one column for equality become
+// one.
+func Any(list []Condition) Condition {
+	either := Never()
+	same := map[Column][]string{} // keys of the choices that are one In
+	for _, c := range list {
+		if c == nil {
 			return nil
 		}
-		if !slices.ContainsFunc(a, y.equal) {
-			either = append(either, y)
+		for _, all := range c {
+			switch {
+			case len(all) == 0:
+				return nil
+			case len(all) == 1 && all[0].Op == In:
+				same[all[0].Column] = append(same[all[0].Column], all[0].Keys...)
+			case len(either) < maxChoices && slices.ContainsFunc(either, all.equal):
+			case len(either) == maxMerged:
+				return nil
+			default:
+				either = append(either, all)
+			}
 		}
 	}
+	for _, column := range slices.SortedFunc(maps.Keys(same), Column.compare) {
+		keys := same[column]
+		slices.Sort(keys)
+		either = append(either, All{{Column: column, Op: In, Keys: slices.Compact(keys)}})
+	}
 	return either
+}
+
+func (c Column) compare(other Column) int {
+	return cmp.Or(strings.Compare(c.Name, other.Name), int(c.Kind)-int(other.Kind), int(c.Collation)-int(other.Collation))
 }
 
 // Equal reports whether two conditions are written alike.

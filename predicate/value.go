@@ -178,20 +178,6 @@ func foldByte(b byte) byte {
 	return b
 }
 
-// Fold is s with the letters of ASCII in lower case, as NoCase compares.
-func Fold(s string) string {
-	for i := range len(s) {
-		if s[i] >= 'A' && s[i] <= 'Z' {
-			b := []byte(s)
-			for i := range b {
-				b[i] = foldByte(b[i])
-			}
-			return string(b)
-		}
-	}
-	return s
-}
-
 // appendFloat writes numbers that are integers as integers. Those that are
 // too large to be told apart have no canonical form.
 func appendFloat(to []byte, f float64) ([]byte, Known) {

@@ -33,6 +33,9 @@ type Statement struct {
 	// Volatile names the functions in it whose result changes though no row
 	// does (now, random, …), sorted.
 	Volatile []string
+	// Schema is the one that the statement was described by, nil where the
+	// database does not tell it: then only tables and columns count.
+	Schema *Schema
 }
 
 // Read is one table and the columns of it that were read, sorted. No columns:

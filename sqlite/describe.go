@@ -199,7 +199,7 @@ func (r *reading) read(name, column, schema string) {
 }
 
 func (r *reading) statement(text string, auth *authorizer) *readset.Statement {
-	s := &readset.Statement{Text: text, Writes: r.writes}
+	s := &readset.Statement{Text: text, Writes: r.writes, Schema: r.schema.told}
 	for name, columns := range r.columns {
 		read := readset.Read{Table: name}
 		for column := range columns {

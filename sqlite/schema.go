@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
 )
 
@@ -33,14 +34,15 @@ type schema struct {
 	tables  map[string]*table
 	views   map[string]string // their definitions
 	mayFail bool              // a constraint or trigger says FAIL
+	told    *readset.Schema   // the same, as statements carry it
 }
 
-const schemaQuery = `SELECT l.name, l.type, x.name, x.hidden, x.pk
+const schemaQuery = `SELECT l.name, l.type, x.name, x.hidden, x.pk, x.type
 FROM pragma_table_list AS l LEFT JOIN pragma_table_xinfo(l.name, 'main') AS x ON l.type = 'table'
 WHERE l.schema = 'main' ORDER BY l.name, x.cid`
 
 const textQuery = `SELECT type, name, sql FROM sqlite_schema
-WHERE type = 'view' OR type IN ('table', 'trigger') AND sql LIKE '%fail%'`
+WHERE type IN ('table', 'view') OR type = 'trigger' AND sql LIKE '%fail%'`
 
 // loadSchema reads the schema as the connection sees it. Nobody else may use
 // the connection meanwhile.
@@ -50,10 +52,14 @@ func loadSchema(conn driver.Conn) (*schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		sch := &schema{version: version, tables: map[string]*table{}, views: map[string]string{}}
+		sch := &schema{version: version, tables: map[string]*table{}, views: map[string]string{},
+			told: &readset.Schema{Dialect: "sqlite", Tables: map[string]*readset.Table{}}}
 		err = each(conn, schemaQuery, sch.add)
 		if err == nil {
 			err = each(conn, textQuery, sch.addText)
+		}
+		if err == nil {
+			err = each(conn, "PRAGMA encoding", func(row []driver.Value) { sch.told.Encoding, _ = row[0].(string) })
 		}
 		if err != nil {
 			return nil, fmt.Errorf("sqlite: read the schema: %w", err)
@@ -72,28 +78,39 @@ func (sch *schema) add(row []driver.Value) {
 		kind, _ := row[1].(string)
 		t = &table{name: name, kind: kind}
 		sch.tables[name] = t
+		sch.told.Tables[readset.Fold(name)] = &readset.Table{Name: name, View: kind == "view"}
 	}
 	column, ok := row[2].(string)
 	if !ok {
 		return
 	}
 	t.columns = append(t.columns, column)
-	if hidden, _ := row[3].(int64); hidden == 2 {
+	hidden, _ := row[3].(int64)
+	if hidden == 2 {
 		t.virtual = append(t.virtual, make([]bool, len(t.columns)-len(t.virtual))...)
 		t.virtual[len(t.columns)-1] = true
 	}
-	if pk, _ := row[4].(int64); pk > 0 {
+	pk, _ := row[4].(int64)
+	if pk > 0 {
 		t.keys = append(t.keys, column)
 	}
+	declared, _ := row[5].(string)
+	told := sch.told.Tables[readset.Fold(name)]
+	told.Columns = append(told.Columns, readset.Column{Name: column, Type: declared, Key: int(pk), Unstored: hidden == 2})
 }
 
 func (sch *schema) addText(row []driver.Value) {
-	if kind, _ := row[0].(string); kind == "view" {
-		name, _ := row[1].(string)
-		sch.views[name], _ = row[2].(string)
-		return
+	kind, _ := row[0].(string)
+	name, _ := row[1].(string)
+	text, _ := row[2].(string)
+	if told := sch.told.Tables[readset.Fold(name)]; told != nil && kind != "trigger" {
+		told.Definition = text
 	}
-	sch.mayFail = true
+	if kind == "view" {
+		sch.views[name] = text
+	} else if kind == "trigger" || strings.Contains(strings.ToLower(text), "fail") {
+		sch.mayFail = true
+	}
 }
 
 func schemaVersion(conn driver.Conn) (int64, error) {

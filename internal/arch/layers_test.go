@@ -14,12 +14,12 @@ const module = "github.com/wakeful-dev/wakeful"
 // way of a change from the database to a client.
 var layers = [][]string{
 	{"change", "diff", "internal/arch", "internal/planted"},
-	{"source", "wire", "internal/follow", "internal/mark"},
+	{"source", "predicate", "wire", "internal/follow", "internal/mark"},
 	{"readset", "bus", "internal/event"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
-	{"internal/affected"},
+	{"internal/query", "internal/affected"},
 	{"internal/observer"},
 	{"internal/worker", "internal/gateway"},
 	{"."},

@@ -7,6 +7,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/internal/query"
 	"github.com/wakeful-dev/wakeful/source"
 )
 
@@ -14,10 +15,14 @@ import (
 type live struct {
 	*observer.Observer
 	// stamp is the snapshot in which the current list was evaluated.
-	stamp     source.Snapshot
-	reads     []affected.Dependency
-	followers map[string]struct{} // gateways
-	waiting   []waiter
+	stamp source.Snapshot
+	reads []affected.Dependency
+	// arguments remembers what its evaluations sent, understood how the
+	// statements of the newest were read.
+	arguments  *query.Arguments
+	understood []observer.Understood
+	followers  map[string]struct{} // gateways
+	waiting    []waiter
 
 	running *run
 	dirty   bool

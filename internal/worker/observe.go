@@ -10,6 +10,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/internal/query"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -69,6 +70,7 @@ func (w *Worker) open(m *bus.Observe) *live {
 	o := &live{
 		Observer:  observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes),
 		followers: map[string]struct{}{},
+		arguments: query.NewArguments(m.Request.URL),
 	}
 	w.observers[m.Observer] = o
 	w.waiting = append(w.waiting, o)

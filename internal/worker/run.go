@@ -174,24 +174,17 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 	} else {
 		delete(w.polled, o)
 	}
-	reads := dependencies(outcome)
+	reads, understood := observer.Needs(outcome.Reads, &w.queries, o.arguments, time.Now())
 	if len(reads) == 0 {
 		reads = o.reads // a run that read nothing says nothing of what the next will read
+	} else {
+		o.understood = understood
 	}
 	if !affected.Same(o.reads, reads) {
 		o.reads = reads
 		w.index.Replace(o.ID, reads)
 	}
 	w.catchUp(o)
-}
-
-func dependencies(outcome *observer.Outcome) []affected.Dependency {
-	tables := outcome.Reads.Tables()
-	reads := make([]affected.Dependency, len(tables))
-	for i, t := range tables {
-		reads[i] = affected.Dependency{Table: t.Table, Columns: t.Columns}
-	}
-	return reads
 }
 
 // fail deals with a run that gave no list.

@@ -28,6 +28,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/query"
 	"github.com/wakeful-dev/wakeful/source"
 )
 
@@ -107,6 +108,7 @@ type Worker struct {
 
 	// The rest belongs to the loop.
 	index     *affected.Index[string]
+	queries   query.Cache
 	observers map[string]*live
 	gateways  map[string]map[string]*live // by gateway: the observers it follows
 	dirty     []*live                     // observers to evaluate, oldest first

@@ -1,0 +1,143 @@
+package query
+
+import (
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/internal/planted"
+	"github.com/wakeful-dev/wakeful/predicate"
+	"github.com/wakeful-dev/wakeful/readset"
+)
+
+// dialect is where kinds of SQL differ.
+type dialect struct {
+	// quotes of names, beside "".
+	backtick, bracket bool
+	// doubleQuoted says that "x" is a name.
+	doubleQuoted bool
+	// backslash says that \ escapes within texts.
+	backslash bool
+	// hash begins a comment; :: casts.
+	hash, cast bool
+	// marks that begin a parameter: ?, :, @, $.
+	params string
+	// likeFolds says that LIKE finds letters of ASCII in any case at most.
+	likeFolds bool
+	// rowids names the hidden keys of tables.
+	rowids []string
+	// kind says how the values of a column compare.
+	kind func(declared string) predicate.Kind
+	// collations by name in lower case; the one of "" is the default.
+	collations map[string]predicate.Collation
+}
+
+var dialects = map[string]*dialect{"sqlite": sqlite}
+
+var sqlite = &dialect{
+	backtick: true, bracket: true, doubleQuoted: true,
+	params:    "?:@$",
+	likeFolds: true,
+	rowids:    []string{"rowid", "_rowid_", "oid"},
+	kind:      sqliteKind,
+	collations: map[string]predicate.Collation{
+		"": predicate.Binary, "binary": predicate.Binary, "nocase": predicate.NoCase, "rtrim": predicate.RTrim,
+	},
+}
+
+// sqliteKind follows the rules of SQLite for the affinity of a declared type.
+// ANY means one thing in a strict table and another elsewhere.
+func sqliteKind(declared string) predicate.Kind {
+	t := strings.ToUpper(declared)
+	switch {
+	case strings.Contains(t, "INT"):
+		return predicate.Number
+	case strings.Contains(t, "CHAR"), strings.Contains(t, "CLOB"), strings.Contains(t, "TEXT"):
+		return predicate.Text
+	case t == "", strings.Contains(t, "BLOB"):
+		return predicate.Plain
+	case t == "ANY":
+		return predicate.Unfit
+	}
+	return predicate.Number // REAL and NUMERIC
+}
+
+// column is a column of a table with how it compares.
+type column struct {
+	predicate.Column
+	folded string
+}
+
+// catalog answers for the tables of one schema.
+type catalog struct {
+	*readset.Schema
+	dialect *dialect
+}
+
+func catalogOf(s *readset.Schema, d *dialect) catalog { return catalog{s, d} }
+
+// columns are those of a table with how they compare.
+func (c catalog) columns(t *readset.Table) []column {
+	collations, known := c.collations(t)
+	list := make([]column, len(t.Columns))
+	for i, given := range t.Columns {
+		list[i] = column{predicate.Column{Name: given.Name, Kind: c.dialect.kind(given.Type)}, readset.Fold(given.Name)}
+		if known {
+			list[i].Collation = collations[i]
+		}
+		if planted.Is(planted.AffinityIgnored) {
+			list[i].Kind = predicate.Plain
+		}
+		if planted.Is(planted.CollationIgnored) {
+			list[i].Collation = predicate.Binary
+		}
+	}
+	return list
+}
+
+// collations reads those of a table's columns from its definition. known is
+// false where it does not list the columns that the table has.
+func (c catalog) collations(t *readset.Table) (list []predicate.Collation, known bool) {
+	if t.Definition == "" || c.Encoding != "UTF-8" || len(t.Definition) > maxText {
+		return nil, false
+	}
+	if !strings.Contains(readset.Fold(t.Definition), "collate") {
+		list = make([]predicate.Collation, len(t.Columns))
+		for i := range list {
+			list[i] = c.dialect.collations[""]
+		}
+		return list, true
+	}
+	return c.readCollations(t)
+}
+
+func (c catalog) readCollations(t *readset.Table) (list []predicate.Collation, known bool) {
+	l := &lexer{text: t.Definition, dialect: c.dialect}
+	depth, first := 0, true
+	for tok := l.next(); tok.kind != tokenEnd; tok = l.next() {
+		switch {
+		case tok.is("("):
+			depth++
+			continue
+		case tok.is(")"):
+			depth--
+			continue
+		case depth != 1:
+			continue
+		case tok.is(","):
+			first = true
+			continue
+		}
+		if first {
+			first = false
+			if len(list) == len(t.Columns) {
+				continue // a constraint of the table
+			}
+			if readset.Fold(tok.text) != readset.Fold(t.Columns[len(list)].Name) {
+				return nil, false
+			}
+			list = append(list, c.dialect.collations[""])
+		} else if tok.is("COLLATE") && len(list) > 0 {
+			list[len(list)-1] = c.dialect.collations[readset.Fold(l.next().text)]
+		}
+	}
+	return list, len(list) == len(t.Columns)
+}

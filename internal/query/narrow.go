@@ -1,0 +1,310 @@
+package query
+
+import (
+	"github.com/wakeful-dev/wakeful/internal/planted"
+	"github.com/wakeful-dev/wakeful/predicate"
+)
+
+// formOp tells forms apart.
+type formOp uint8
+
+const (
+	formAnd formOp = iota
+	formOr
+	formAtom
+)
+
+// form is a condition on the rows of one place before its arguments are filled
+// in. A nil form is met by every row.
+type form struct {
+	op    formOp
+	parts []*form
+
+	column predicate.Column
+	ask    predicate.Op
+	// mark is the comparison of a Range.
+	mark   string
+	values []int // of In and NotIn the choices, of Range and Like the one
+	is     bool  // IS: a value that is NULL is asked for as such
+}
+
+// narrow lets a condition narrow the places below it. Of a place that an outer
+// join may fill with NULLs only a condition that refuses these may be asked:
+// else a row that does not meet it matters by keeping the NULLs away.
+func (r *reader) narrow(e *expr, places []*place) {
+	if e == nil {
+		return
+	}
+	for _, p := range places {
+		f := r.project(e, p, false)
+		if f != nil && (!p.nullable || f.refusesNull() || planted.Is(planted.OuterNarrowed)) {
+			p.require(f)
+		}
+	}
+}
+
+func (p *place) require(f *form) {
+	p.form = both(p.form, f)
+}
+
+func both(a, b *form) *form {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return &form{op: formAnd, parts: []*form{a, b}}
+}
+
+// refusesNull reports whether a row of NULLs surely does not meet the form.
+func (f *form) refusesNull() bool {
+	if f == nil {
+		return false
+	}
+	switch f.op {
+	case formAnd:
+		for _, part := range f.parts {
+			if part.refusesNull() {
+				return true
+			}
+		}
+		return false
+	case formOr:
+		for _, part := range f.parts {
+			if !part.refusesNull() {
+				return false
+			}
+		}
+		return true
+	}
+	return f.ask != predicate.Null && !f.is
+}
+
+// project is what a row of a place must meet for the expression to be true
+// (not: to be false), whatever the other places hold.
+func (r *reader) project(e *expr, p *place, not bool) *form {
+	switch e.kind {
+	case exprNot:
+		return r.project(e.parts[0], p, !not)
+	case exprAnd, exprOr:
+		return r.projectAll(e, p, (e.kind == exprOr) != not, not)
+	case exprCompare:
+		return r.comparison(e, p, not)
+	case exprIs:
+		return r.is(e, p, e.not != not)
+	case exprIn:
+		return r.choice(e, p, e.not != not)
+	case exprBetween:
+		return r.between(e, p, e.not != not)
+	case exprLike:
+		return r.like(e, p, e.not != not)
+	}
+	return nil
+}
+
+// projectAll joins what the parts ask: by OR only where each asks something.
+func (r *reader) projectAll(e *expr, p *place, or, not bool) *form {
+	joined := &form{op: formAnd}
+	if or {
+		joined.op = formOr
+	}
+	for _, part := range e.parts {
+		f := r.project(part, p, not)
+		switch {
+		case f != nil:
+			joined.parts = append(joined.parts, f)
+			if or && planted.Is(planted.OrDropped) {
+				return f
+			}
+		case or:
+			return nil
+		}
+	}
+	switch len(joined.parts) {
+	case 0:
+		return nil
+	case 1:
+		return joined.parts[0]
+	}
+	return joined
+}
+
+// operand is the column of the place that an expression is, with the collation
+// that it is compared by.
+func (r *reader) operand(e *expr, p *place) (c predicate.Column, collated, ok bool) {
+	if e.kind == exprCollate {
+		if c, _, ok = r.operand(e.parts[0], p); ok {
+			c.Collation = r.dialect.collations[e.name]
+		}
+		return c, true, ok
+	}
+	if e.kind != exprColumn || e.ref != p {
+		return c, false, false
+	}
+	return p.columns[e.at].Column, false, true
+}
+
+// constant is the value that an expression is, with the collation asked for.
+func (r *reader) constant(e *expr) (v int, collation string, ok bool) {
+	switch e.kind {
+	case exprValue:
+		return e.value, "", true
+	case exprCollate:
+		v, _, ok = r.constant(e.parts[0])
+		return v, e.name, ok
+	case exprConcat:
+		joined := value{}
+		for _, part := range e.parts {
+			v, _, ok := r.constant(part)
+			if !ok || part.kind != exprValue {
+				return 0, "", false
+			}
+			joined.parts = append(joined.parts, v)
+		}
+		r.values = append(r.values, joined)
+		return len(r.values) - 1, "", true
+	}
+	return 0, "", false
+}
+
+// sides finds a column of the place and a value on the two sides of an
+// operator. turned says that the value comes first.
+func (r *reader) sides(left, right *expr, p *place) (c predicate.Column, v int, turned, ok bool) {
+	c, collated, ok := r.operand(left, p)
+	value := right
+	if !ok {
+		if c, collated, ok = r.operand(right, p); !ok {
+			return c, 0, false, false
+		}
+		value, turned = left, true
+	}
+	v, collation, ok := r.constant(value)
+	if collation != "" && (!collated || turned) {
+		c.Collation = r.dialect.collations[collation]
+	}
+	return c, v, turned, ok
+}
+
+var turnedMarks = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+var deniedMarks = map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+func (r *reader) comparison(e *expr, p *place, not bool) *form {
+	c, v, turned, ok := r.sides(e.parts[0], e.parts[1], p)
+	if !ok {
+		return nil
+	}
+	mark := e.mark
+	if isEquality(mark) {
+		different := mark == "<>" || mark == "!="
+		return equality(c, []int{v}, different != not)
+	}
+	if turned {
+		mark = turnedMarks[mark]
+	}
+	if not {
+		mark = deniedMarks[mark]
+	}
+	return bound(c, mark, v)
+}
+
+func equality(c predicate.Column, values []int, not bool) *form {
+	f := &form{op: formAtom, column: c, ask: predicate.In, values: values}
+	if not {
+		f.ask = predicate.NotIn
+	}
+	return f
+}
+
+func bound(c predicate.Column, mark string, v int) *form {
+	return &form{op: formAtom, column: c, ask: predicate.Range, mark: mark, values: []int{v}}
+}
+
+// is reads IS [NOT]. IS NOT is true of NULLs, so it asks nothing but of NULL.
+func (r *reader) is(e *expr, p *place, not bool) *form {
+	c, v, _, ok := r.sides(e.parts[0], e.parts[1], p)
+	if !ok {
+		return nil
+	}
+	if value := &r.values[v]; value.literal == nil && value.param == 0 && !value.vague && value.parts == nil {
+		f := &form{op: formAtom, column: c, ask: predicate.Null}
+		if not {
+			f.ask = predicate.NotNull
+		}
+		return f
+	}
+	if not {
+		return nil
+	}
+	f := equality(c, []int{v}, false)
+	f.is = true
+	return f
+}
+
+func (r *reader) choice(e *expr, p *place, not bool) *form {
+	c, _, ok := r.operand(e.parts[0], p)
+	if !ok {
+		return nil
+	}
+	if e.query != nil {
+		if not {
+			return nil
+		}
+		return &form{op: formAtom, column: c, ask: predicate.NotNull}
+	}
+	values := make([]int, 0, len(e.parts)-1)
+	for _, part := range e.parts[1:] {
+		v, collation, ok := r.constant(part)
+		if !ok || collation != "" {
+			return nil
+		}
+		values = append(values, v)
+	}
+	return equality(c, values, not)
+}
+
+func (r *reader) between(e *expr, p *place, not bool) *form {
+	c, _, ok := r.operand(e.parts[0], p)
+	if !ok {
+		return nil
+	}
+	low, collationLow, okLow := r.constant(e.parts[1])
+	high, collationHigh, okHigh := r.constant(e.parts[2])
+	if collationLow != "" || collationHigh != "" {
+		return nil
+	}
+	if not {
+		if !okLow || !okHigh {
+			return nil
+		}
+		return &form{op: formOr, parts: []*form{bound(c, "<", low), bound(c, ">", high)}}
+	}
+	var f *form
+	if okLow {
+		f = bound(c, ">=", low)
+	}
+	if okHigh {
+		mark := "<="
+		if planted.Is(planted.BetweenBound) {
+			mark = "<"
+		}
+		f = both(f, bound(c, mark, high))
+	}
+	return f
+}
+
+// like reads a pattern that is a value. What is denied asks only for a value.
+func (r *reader) like(e *expr, p *place, not bool) *form {
+	c, _, ok := r.operand(e.parts[0], p)
+	if !ok || !r.dialect.likeFolds {
+		return nil
+	}
+	v, _, ok := r.constant(e.parts[1])
+	switch {
+	case !ok:
+		return nil
+	case not:
+		return &form{op: formAtom, column: c, ask: predicate.NotNull}
+	}
+	return &form{op: formAtom, column: c, ask: predicate.Like, values: []int{v}}
+}

@@ -1,0 +1,448 @@
+package query
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wakeful-dev/wakeful/internal/planted"
+	"github.com/wakeful-dev/wakeful/predicate"
+	"github.com/wakeful-dev/wakeful/readset"
+)
+
+// reader finds the places where tables stand in a statement, and what a row
+// must meet to matter there.
+type reader struct {
+	dialect *dialect
+	catalog catalog
+	values  []value
+	places  []*place
+	views   int // how many are being read, one within the other
+	repeats int // readings of common table expressions and views
+}
+
+// scope is where names of columns are looked up: the sources of one SELECT,
+// then those of the SELECT around it.
+type scope struct {
+	outer   *scope
+	sources []source
+	merged  bool // a name may stand for the columns of two sources
+	kept    bool // a RIGHT or FULL join
+}
+
+// source is one source of rows under the name that it has in a scope.
+type source struct {
+	alias   string
+	outputs []output
+	rowid   *readset.Table // that may be asked for its hidden key
+}
+
+// output is a column of a source that is a column of a table, unaltered.
+// Columns that are anything else have no place.
+type output struct {
+	name  string
+	place *place
+	at    int
+}
+
+// frame has the common table expressions that may be named.
+type frame struct {
+	outer *frame
+	with  []*common
+}
+
+func (r *reader) top(s *selection) { r.selection(s, nil, nil) }
+
+// selection reads a whole SELECT. Where each row of it is one row of what it
+// reads (simple), it returns its columns and the places that its rows are made
+// of, so that a condition on the columns can narrow those.
+func (r *reader) selection(s *selection, outer *scope, f *frame) (outputs []output, places []*place, simple bool) {
+	if len(s.with) > 0 {
+		f = &frame{f, s.with}
+	}
+	var sc *scope
+	for _, c := range s.cores {
+		sc, places = r.core(c, outer, f)
+	}
+	if len(s.cores) > 1 {
+		sc = nil
+	}
+	r.walkAll(s.order, sc, f)
+	r.walkAll(s.limit, nil, f)
+	if !s.simple() {
+		return nil, nil, false
+	}
+	return r.outputs(s.cores[0], sc), places, true
+}
+
+// core reads one SELECT … FROM … WHERE ….
+func (r *reader) core(c *core, outer *scope, f *frame) (*scope, []*place) {
+	sc := &scope{outer: outer}
+	var places []*place
+	if c.from != nil {
+		places = r.from(c.from, sc, f)
+	}
+	for i := range c.results {
+		r.walk(c.results[i].expr, sc, f)
+	}
+	r.walk(c.where, sc, f)
+	r.walkAll(c.group, sc, f)
+	r.walk(c.having, sc, f)
+	r.walkAll(c.windows, sc, f)
+	r.narrow(c.where, places)
+	if planted.Is(planted.HavingNarrows) {
+		r.narrow(c.having, places)
+	}
+	return sc, places
+}
+
+// simple reports whether each row of the result is one row of the sources: no
+// groups, no limit, nothing put together.
+func (s *selection) simple() bool {
+	if len(s.cores) != 1 || len(s.limit) > 0 && !planted.Is(planted.LimitPushed) {
+		return false
+	}
+	c := s.cores[0]
+	if c.distinct || c.from == nil || len(c.group) > 0 || c.having != nil || len(c.windows) > 0 {
+		return false
+	}
+	for _, result := range c.results {
+		if result.expr.gathers() {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(s.order, (*expr).gathers)
+}
+
+// scalars are functions that make one value of each row.
+var scalars = wordSet("ABS COALESCE IFNULL IIF INSTR LENGTH LOWER LTRIM NULLIF PRINTF REPLACE ROUND RTRIM SUBSTR SUBSTRING TRIM " +
+	"TYPEOF UPPER DATE TIME DATETIME JULIANDAY STRFTIME HEX QUOTE UNICODE CHAR FORMAT JSON JSON_EXTRACT")
+
+// gathers reports whether an expression may be made of several rows.
+func (e *expr) gathers() bool {
+	if e == nil {
+		return false
+	}
+	return e.kind == exprCall && (e.window || !scalars[e.name]) || slices.ContainsFunc(e.parts, (*expr).gathers)
+}
+
+// outputs are the columns of a simple SELECT. A name that is there twice
+// stands for nothing.
+func (r *reader) outputs(c *core, sc *scope) []output {
+	var list []output
+	for _, result := range c.results {
+		if result.star {
+			for _, source := range sc.sources {
+				if result.table == "" || result.table == source.alias {
+					list = append(list, source.outputs...)
+				}
+			}
+			continue
+		}
+		o := output{name: result.alias}
+		if e := result.expr; e.kind == exprColumn {
+			o.place, o.at = e.ref, e.at
+			if o.name == "" {
+				o.name = e.name
+			}
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// rename gives columns the names that a list has for them.
+func rename(list []output, names []string) []output {
+	if len(names) == 0 {
+		return list
+	}
+	if len(names) != len(list) {
+		return nil
+	}
+	renamed := make([]output, len(list))
+	for i, o := range list {
+		o.name = readset.Fold(names[i])
+		renamed[i] = o
+	}
+	return renamed
+}
+
+// from reads a source of rows and adds it to the scope. It returns the places
+// that its rows are made of.
+func (r *reader) from(f *from, sc *scope, fr *frame) []*place {
+	switch f.kind {
+	case fromJoin:
+		return r.join(f, sc, fr)
+	case fromQuery:
+		outputs, places, _ := r.selection(f.query, nil, fr)
+		sc.sources = append(sc.sources, source{alias: f.alias, outputs: outputs})
+		return places
+	case fromCall:
+		r.walkAll(f.args, sc, fr)
+		sc.sources = append(sc.sources, source{alias: f.alias})
+		return nil
+	}
+	outputs, places, t := r.table(f, fr)
+	sc.sources = append(sc.sources, source{f.alias, outputs, t})
+	return places
+}
+
+// join reads two sources and lets the condition between them narrow the sides
+// that it may.
+func (r *reader) join(f *from, sc *scope, fr *frame) []*place {
+	left := r.from(f.left, sc, fr)
+	right := r.from(f.right, sc, fr)
+	r.walk(f.on, sc, fr)
+	sc.merged = sc.merged || f.merged
+	sc.kept = sc.kept || f.join == joinRight || f.join == joinFull
+	switch f.join {
+	case joinInner:
+		r.narrow(f.on, left)
+		r.narrow(f.on, right)
+	case joinLeft:
+		r.narrow(f.on, right)
+		if planted.Is(planted.OuterOnPreserved) {
+			r.narrow(f.on, left)
+		}
+	case joinRight:
+		r.narrow(f.on, left)
+	}
+	if f.join == joinLeft || f.join == joinFull {
+		mayBeNull(right)
+	}
+	if f.join == joinRight || f.join == joinFull {
+		mayBeNull(left)
+	}
+	return append(slices.Clip(left), right...)
+}
+
+func mayBeNull(places []*place) {
+	for _, p := range places {
+		p.nullable = true
+	}
+}
+
+// table reads what a name in FROM stands for: a common table expression, a
+// view or a table; only this is returned as such.
+func (r *reader) table(f *from, fr *frame) ([]output, []*place, *readset.Table) {
+	t := r.catalog.Tables[f.name]
+	if f.schema == "" && (t == nil || !planted.Is(planted.CTEIgnored)) {
+		for frame := fr; frame != nil; frame = frame.outer {
+			for _, c := range frame.with {
+				if c.name == f.name {
+					outputs, places := r.common(c, frame)
+					return outputs, places, nil
+				}
+			}
+		}
+	}
+	if f.schema != "" && f.schema != "main" {
+		panic(opaque{"it reads another database: " + f.schema})
+	}
+	switch {
+	case t == nil:
+		panic(opaque{"it reads a table that the schema does not have: " + f.name})
+	case t.View:
+		outputs, places := r.view(t)
+		return outputs, places, nil
+	}
+	outputs, places := r.place(t)
+	return outputs, places, t
+}
+
+// maxRepeats bounds how often definitions are read anew: each may name others
+// twice.
+const maxRepeats = 200
+
+func (r *reader) repeat() {
+	if r.repeats++; r.repeats > maxRepeats {
+		panic(opaque{"it names too many definitions"})
+	}
+}
+
+// common reads a common table expression where it is named, each time anew. A
+// name of it within itself stands for the rows so far: nothing narrows these.
+func (r *reader) common(c *common, f *frame) ([]output, []*place) {
+	if c.active {
+		return nil, nil
+	}
+	r.repeat()
+	c.active = true
+	outputs, places, _ := r.selection(c.query, nil, f)
+	c.active = false
+	return rename(outputs, c.columns), places
+}
+
+// view reads the definition of a view in its place. What WITH names around it
+// does not count within.
+func (r *reader) view(t *readset.Table) ([]output, []*place) {
+	if r.views++; r.views > 16 {
+		panic(opaque{"its views are nested too deeply"})
+	}
+	r.repeat()
+	if len(t.Definition) > maxText {
+		panic(opaque{"a view is too long"})
+	}
+	p := newParser(t.Definition, r.dialect)
+	columns, tree := p.definition()
+	tree.shift(len(r.values))
+	r.values = append(r.values, p.values...)
+	outputs, places, _ := r.selection(tree, nil, nil)
+	r.views--
+	return rename(outputs, columns), places
+}
+
+// place makes a place for a table.
+func (r *reader) place(t *readset.Table) ([]output, []*place) {
+	if len(r.places) >= maxPlaces {
+		panic(opaque{"it reads too many tables"})
+	}
+	p := &place{table: t}
+	for _, other := range r.places {
+		if other.table == t {
+			p.columns = other.columns
+		}
+	}
+	if p.columns == nil {
+		p.columns = r.catalog.columns(t)
+	}
+	r.places = append(r.places, p)
+	outputs := make([]output, len(p.columns))
+	for i := range p.columns {
+		outputs[i] = output{p.columns[i].folded, p, i}
+	}
+	return outputs, []*place{p}
+}
+
+// walk finds what the names of columns in an expression stand for, and reads
+// the queries within it.
+func (r *reader) walk(e *expr, sc *scope, f *frame) {
+	if e == nil {
+		return
+	}
+	if e.kind == exprColumn {
+		e.ref, e.at = r.resolve(e, sc)
+		return
+	}
+	r.walkAll(e.parts, sc, f)
+	if e.query == nil {
+		return
+	}
+	outputs, _, _ := r.selection(e.query, sc, f)
+	if planted.Is(planted.NotInNull) && e.kind == exprIn && e.not && len(outputs) == 1 && outputs[0].place != nil {
+		o := outputs[0]
+		o.place.require(&form{op: formAtom, column: o.place.columns[o.at].Column, ask: predicate.NotNull})
+	}
+}
+
+func (r *reader) walkAll(list []*expr, sc *scope, f *frame) {
+	for _, e := range list {
+		r.walk(e, sc, f)
+	}
+}
+
+// resolve finds the column of a table that a name stands for, in the innermost
+// scope that has it. Names that stand for anything else have no place.
+func (r *reader) resolve(e *expr, sc *scope) (*place, int) {
+	for ; sc != nil; sc = sc.outer {
+		var found *output
+		n := 0
+		for i := range sc.sources {
+			s := &sc.sources[i]
+			if e.table != "" && e.table != s.alias && !planted.Is(planted.CorrelatedTaken) {
+				continue
+			}
+			for j := range s.outputs {
+				if s.outputs[j].name == e.name {
+					if n++; found == nil {
+						found = &s.outputs[j]
+					}
+				}
+			}
+		}
+		switch {
+		case n == 1, n > 1 && sc.merged && !sc.kept && e.table == "":
+			return found.place, found.at
+		case n > 1:
+			return nil, 0
+		case slices.Contains(r.dialect.rowids, e.name):
+			for i := range sc.sources {
+				if e.table == sc.sources[i].alias || e.table == "" && len(sc.sources) == 1 {
+					return sc.sources[i].hidden()
+				}
+			}
+		}
+	}
+	return nil, 0
+}
+
+// hidden is the column that stands for the hidden key of a table: an INTEGER
+// PRIMARY KEY. One that is declared DESC does not.
+func (s *source) hidden() (*place, int) {
+	if s.rowid == nil || strings.Contains(readset.Fold(s.rowid.Definition), "desc") {
+		return nil, 0
+	}
+	found := -1
+	for i, c := range s.rowid.Columns {
+		switch {
+		case c.Key > 1:
+			return nil, 0
+		case c.Key == 1 && readset.Fold(c.Type) == "integer":
+			found = i
+		}
+	}
+	if found < 0 {
+		return nil, 0
+	}
+	return s.outputs[found].place, found
+}
+
+// shift moves the numbers of values, which another parser counted from 0.
+func (s *selection) shift(by int) {
+	for _, c := range s.with {
+		c.query.shift(by)
+	}
+	for _, c := range s.cores {
+		for i := range c.results {
+			c.results[i].expr.shift(by)
+		}
+		c.from.shift(by)
+		c.where.shift(by)
+		c.having.shift(by)
+		shiftAll(c.group, by)
+		shiftAll(c.windows, by)
+	}
+	shiftAll(s.order, by)
+	shiftAll(s.limit, by)
+}
+
+func shiftAll(list []*expr, by int) {
+	for _, e := range list {
+		e.shift(by)
+	}
+}
+
+func (e *expr) shift(by int) {
+	if e == nil {
+		return
+	}
+	if e.kind == exprValue {
+		e.value += by
+	}
+	shiftAll(e.parts, by)
+	if e.query != nil {
+		e.query.shift(by)
+	}
+}
+
+func (f *from) shift(by int) {
+	if f == nil {
+		return
+	}
+	shiftAll(f.args, by)
+	if f.query != nil {
+		f.query.shift(by)
+	}
+	f.left.shift(by)
+	f.right.shift(by)
+	f.on.shift(by)
+}

@@ -1,0 +1,121 @@
+package query
+
+// exprKind tells expressions apart as far as they can narrow.
+type exprKind uint8
+
+const (
+	exprOther   exprKind = iota // says nothing itself; its parts may hold queries
+	exprColumn                  // name, of table where given
+	exprValue                   // a literal or parameter
+	exprCompare                 // mark, of two parts
+	exprAnd                     // of all parts
+	exprOr                      // of all parts
+	exprNot                     // of one part
+	exprIn                      // the first part in the others or in query
+	exprBetween                 // the first part between two others
+	exprIs                      // the first part IS the second
+	exprLike                    // the first part LIKE the second
+	exprQuery                   // (SELECT …), EXISTS too
+	exprCollate                 // one part, name is the collation
+	exprConcat                  // all parts, ||
+	exprCall                    // a function, name in lower case
+)
+
+// expr is one expression.
+type expr struct {
+	kind  exprKind
+	not   bool   // NOT IN, NOT BETWEEN, IS NOT, NOT LIKE
+	mark  string // of a comparison
+	name  string
+	table string // before the name of a column
+	// window says that a call has OVER.
+	window bool
+	value  int // in parser.values
+	parts  []*expr
+	query  *selection
+
+	// ref and at are what the name of a column was found to be: a place and
+	// the number of its column. ref is nil where it is nothing that narrows.
+	ref *place
+	at  int
+}
+
+// value is a literal or a parameter.
+type value struct {
+	literal any
+	param   int    // from 1; 0 is a literal
+	name    string // of a parameter, with its mark
+	parts   []int  // of texts put together with ||
+	vague   bool   // a literal whose value is not read
+	fixed   bool   // stands in the schema
+}
+
+// selection is a whole SELECT, with what UNION and the like put together.
+type selection struct {
+	with  []*common
+	cores []*core
+	order []*expr
+	limit []*expr
+}
+
+// common is a common table expression.
+type common struct {
+	name    string // folded
+	columns []string
+	query   *selection
+	active  bool // is being read: a name in it that is its own recurs
+}
+
+// core is one SELECT … FROM … WHERE …, or VALUES.
+type core struct {
+	distinct bool
+	results  []result
+	from     *from
+	where    *expr
+	group    []*expr
+	having   *expr
+	windows  []*expr
+}
+
+// result is one column of a result: an expression, * or table.*.
+type result struct {
+	expr  *expr
+	alias string
+	star  bool
+	table string
+}
+
+// fromKind tells the sources of rows apart.
+type fromKind uint8
+
+const (
+	fromTable fromKind = iota
+	fromQuery
+	fromCall // a function that returns rows
+	fromJoin
+)
+
+// joinKind says which side of a join is kept without a partner.
+type joinKind uint8
+
+const (
+	joinInner joinKind = iota
+	joinLeft
+	joinRight
+	joinFull
+)
+
+// from is a source of rows: one table, query or call, or a join of two.
+type from struct {
+	kind   fromKind
+	schema string
+	name   string
+	alias  string
+	args   []*expr
+	query  *selection
+
+	join        joinKind
+	left, right *from
+	on          *expr
+	merged      bool // NATURAL or USING: names stand for both sides
+}

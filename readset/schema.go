@@ -1,0 +1,59 @@
+package readset
+
+// Schema is what a database says of its tables, for whoever reads the text of
+// a statement. It is shared by all statements of one version of the schema:
+// never alter it.
+type Schema struct {
+	// Dialect names the SQL that statements are written in: "sqlite".
+	Dialect string
+	// Encoding is how the database stores text: "UTF-8". Of another one
+	// nothing is known about how texts compare.
+	Encoding string
+	// Tables and views, by Fold of their names.
+	Tables map[string]*Table
+}
+
+// Fold returns a name with the letters of ASCII in lower case: names that are
+// equal then are one to the database.
+func Fold(name string) string {
+	for i := range len(name) {
+		if name[i] >= 'A' && name[i] <= 'Z' {
+			return foldAll(name)
+		}
+	}
+	return name
+}
+
+func foldAll(name string) string {
+	folded := []byte(name)
+	for i, b := range folded {
+		if b >= 'A' && b <= 'Z' {
+			folded[i] = b + 'a' - 'A'
+		}
+	}
+	return string(folded)
+}
+
+// Table is one table or view.
+type Table struct {
+	// Name is as a Read has it.
+	Name string
+	// View says that Definition is that of a view.
+	View bool
+	// Columns are in the order of SELECT *.
+	Columns []Column
+	// Definition is the statement that makes the table or view, "" where the
+	// database does not tell: then nothing is known about its collations.
+	Definition string
+}
+
+// Column is one column of a table.
+type Column struct {
+	Name string
+	// Type is as declared, "" for none.
+	Type string
+	// Key is the column's place in the primary key, from 1; 0 for none.
+	Key int
+	// Unstored says that images of changes do not have its value.
+	Unstored bool
+}
