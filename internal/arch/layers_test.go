@@ -9,7 +9,7 @@ import (
 
 const module = "github.com/wakeful-dev/wakeful"
 
-// layers lists every package from the bottom up; "." is package wakeful. What
+// layers lists every package that ships from the bottom up; "." is package wakeful. What
 // ships may import only packages of lower layers. Read downwards, it is the
 // way of a change from the database to a client.
 var layers = [][]string{
@@ -69,6 +69,9 @@ func TestLayers(t *testing.T) {
 		}
 	}
 	for _, p := range packages(t) {
+		if !p.ships() {
+			continue // tests alone stand above everything
+		}
 		own, listed := height[p.folder]
 		if !listed {
 			t.Errorf("package %s is in no layer: give it its place in internal/arch/layers_test.go, which is the map of the code", p.folder)
