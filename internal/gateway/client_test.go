@@ -149,7 +149,7 @@ type frame struct {
 
 func (c *client) next() frame {
 	c.t.Helper()
-	raw, err := c.readFrame(5 * time.Second)
+	raw, err := c.readFrame(waitMost)
 	if err != nil {
 		c.t.Fatalf("read: %v", err)
 	}
@@ -191,7 +191,7 @@ func (c *client) until(kind string) (frame, []frame) {
 func (c *client) expectClose(code int) {
 	c.t.Helper()
 	for {
-		raw, err := c.readFrame(5 * time.Second)
+		raw, err := c.readFrame(waitMost)
 		var closed *closedError
 		switch {
 		case errors.As(err, &closed):
@@ -272,7 +272,7 @@ func text(list []diff.Item) string {
 func (c *client) follow(m *model, want []diff.Item) {
 	c.t.Helper()
 	for m.String() != text(want) {
-		raw, err := c.readFrame(5 * time.Second)
+		raw, err := c.readFrame(waitMost)
 		if err != nil {
 			c.t.Fatalf("client holds %s, want %s: %v", m, text(want), err)
 		}
