@@ -19,7 +19,7 @@ func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, arg
 		rows, runErr := own()
 		return rows, c.undescribed(set, text, err, runErr)
 	}
-	set.Add(statement, values(args))
+	c.note(set, statement, args)
 	if statement.Writes {
 		c.writes(text)
 		return own()
@@ -52,9 +52,17 @@ func (c *conn) noteExec(ctx context.Context, set *readset.Set, text string, args
 	if statement.Writes {
 		c.writes(text)
 	} else {
-		set.Add(statement, values(args))
+		c.note(set, statement, args)
 	}
 	return own()
+}
+
+// note adds a run of a statement to the set.
+func (c *conn) note(set *readset.Set, statement *readset.Statement, args []driver.NamedValue) {
+	if r, ok := c.database.(Refiner); ok {
+		statement = r.Refine(statement, args)
+	}
+	set.Add(statement, values(args))
 }
 
 // writes notes that a statement may write, before it runs.

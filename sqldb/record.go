@@ -60,6 +60,13 @@ type Database interface {
 	Watch(conn driver.Conn) (Watcher, error)
 }
 
+// Refiner is implemented by a Database whose description of a statement may
+// depend on the arguments: date(?) tells the present when it is given 'now'.
+type Refiner interface {
+	// Refine returns the statement, or an altered copy of it.
+	Refine(statement *readset.Statement, args []driver.NamedValue) *readset.Statement
+}
+
 // Watcher brackets the driver calls of one connection. Its calls do not
 // overlap.
 type Watcher interface {
