@@ -82,10 +82,14 @@ func (w *Worker) touch(o *live, c *change.Changeset) {
 	if o.running != nil && o.running.contains(c) {
 		return
 	}
+	if o.isOwn(c.Position) {
+		return
+	}
 	w.markDirty(o, c.Position)
 }
 
 func (w *Worker) markDirty(o *live, stale change.Position) {
+	o.causes.add(stale)
 	if o.dirty || o.ended || o.stamp == nil {
 		return
 	}
@@ -105,9 +109,11 @@ func (w *Worker) catchUp(o *live) {
 		return
 	}
 	for _, c := range changes {
-		if affected.Touches(o.reads, c) {
+		if !o.isOwn(c.Position) && affected.Touches(o.reads, c) {
 			w.markDirty(o, c.Position)
-			return
+			if len(o.own) == 0 {
+				return // which changes did it only matters beside own ones
+			}
 		}
 	}
 }

@@ -40,8 +40,9 @@ type rig struct {
 }
 
 // newRig starts a worker whose app has one view, /items, over a table item
-// (id, name, score), and a table other that no view reads.
-func newRig(t *testing.T, cfg Config) *rig {
+// (id, name, score), and a table other that no view reads. adjust has the last
+// word on the configuration.
+func newRig(t *testing.T, cfg Config, adjust ...func(*rig, *Config)) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, mux: http.NewServeMux(), events: event.NewRecorder(nil, nil),
@@ -54,6 +55,9 @@ func newRig(t *testing.T, cfg Config) *rig {
 	r.view("/items", nil)
 	cfg.Bus, cfg.Source, cfg.Events = bus.New(), r.db, r.events
 	cfg.App = func() http.Handler { return r.mux }
+	for _, f := range adjust {
+		f(r, &cfg)
+	}
 	var err error
 	if r.worker, err = New(cfg); err != nil {
 		t.Fatal(err)

@@ -53,9 +53,10 @@ type run struct {
 	snapshot *shared
 	round    *round // nil where no round waits for it
 	// stale says that the list before it lacks a change: since is the first.
-	stale bool
-	since change.Position
-	began time.Time
+	stale  bool
+	since  change.Position
+	causes causes
+	began  time.Time
 }
 
 // contains reports whether the list that is being made has a change in it.
@@ -63,8 +64,8 @@ func (r *run) contains(c *change.Changeset) bool { return r.snapshot.Contains(c)
 
 // start evaluates an observer in a snapshot. r is the round that waits for it.
 func (w *Worker) start(o *live, s *shared, r *round) {
-	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, began: time.Now()}
-	o.running, o.dirty, o.pollDue = run, false, false
+	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now()}
+	o.running, o.dirty, o.pollDue, o.causes = run, false, false, causes{}
 	w.running[o] = struct{}{}
 	if r != nil {
 		r.running++
@@ -97,6 +98,7 @@ func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, 
 		return
 	}
 	o.runCount++
+	w.disown(o, outcome.Commits)
 	o.pace(w.cfg.MinInterval, r.began, ended)
 	w.record(o, outcome, v)
 	switch {
@@ -159,6 +161,7 @@ func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer
 	if changes != nil {
 		w.emit(o, r, changes)
 	}
+	w.echo(o, r, changes != nil)
 	w.answer(o)
 }
 
@@ -167,17 +170,14 @@ func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer
 func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 	o.failures = 0
 	o.stamp = r.snapshot.Snapshot
-	o.every = outcome.Reads.Interval()
-	if o.every > 0 {
-		w.polled[o] = struct{}{}
-		o.nextPoll = time.Now().Add(o.every)
-	} else {
+	o.every, o.until = outcome.Reads.Interval(), outcome.Reads.Deadline()
+	o.schedule(time.Now())
+	if o.nextPoll.IsZero() {
 		delete(w.polled, o)
+	} else {
+		w.polled[o] = struct{}{}
 	}
-	reads := dependencies(outcome)
-	if len(reads) == 0 {
-		reads = o.reads // a run that read nothing says nothing of what the next will read
-	}
+	reads := o.settle(dependencies(outcome))
 	if !affected.Same(o.reads, reads) {
 		o.reads = reads
 		w.index.Replace(o.ID, reads)

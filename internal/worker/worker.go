@@ -118,6 +118,7 @@ type Worker struct {
 	apart     int                         // evaluations running outside of rounds
 	round     *round
 	recent    history
+	made      made
 	processed change.Position // every change up to it is taken in
 	reported  change.Position // position of the last progress
 	spoke     time.Time       // when the last progress was sent
