@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/sqlite"
@@ -42,6 +43,8 @@ type app struct {
 	outside *sql.DB // another program's handle on the same file
 	log     *slog.Logger
 
+	sessionTTL time.Duration // 0: the default
+
 	db       *sql.DB
 	observes atomic.Int64 // observing GETs by clients
 	stopped  func()
@@ -67,6 +70,9 @@ func newApp(t *testing.T) *app {
 
 func (a *app) file() string { return filepath.Join(a.folder, "app.db") }
 
+// state is the file that sessions survive a restart in.
+func (a *app) state() string { return filepath.Join(a.folder, "sessions") }
+
 // start opens the database and serves.
 func (a *app) start() {
 	a.t.Helper()
@@ -74,7 +80,7 @@ func (a *app) start() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	live, err := wakeful.New(wakeful.Config{Source: source, StateFile: filepath.Join(a.folder, "sessions"), Logger: a.log})
+	live, err := wakeful.New(wakeful.Config{Source: source, StateFile: a.state(), SessionTTL: a.sessionTTL, Logger: a.log})
 	if err != nil {
 		a.t.Fatal(err)
 	}

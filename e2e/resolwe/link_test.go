@@ -32,6 +32,7 @@ type link struct {
 type wire struct {
 	client, server net.Conn
 	socket         bool // carries a WebSocket
+	open           bool // its handshake was answered
 	cut            bool // the client's half is gone, the server does not know
 }
 
@@ -112,8 +113,8 @@ func (l *link) cut() {
 // heal lets clients through again.
 func (l *link) heal() { l.set(func() { l.down, l.swallow = false, false }) }
 
-// lose lets everything that the server sends on sockets from now on be lost,
-// while both ends believe that all is well. Only a cut ends it.
+// lose lets everything that the server sends on open sockets from now on be
+// lost, while both ends believe that all is well. Only a cut ends it.
 func (l *link) lose() { l.set(func() { l.swallow = true }) }
 
 // delay holds back all HTTP answers until release.
@@ -189,9 +190,7 @@ func (l *link) downwards(w *wire) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := w.server.Read(buffer)
-		if n > 0 && l.passes(w, n) {
-			_, _ = w.client.Write(buffer[:n]) // a failure shows in upwards
-		}
+		_, _ = w.client.Write(l.passes(w, buffer[:n])) // a failure shows in upwards
 		if err != nil {
 			break
 		}
@@ -222,16 +221,31 @@ func (l *link) wait(w *wire, n int, on *bool, count *int) {
 	}
 }
 
-// passes says whether n bytes from the server reach the client.
-func (l *link) passes(w *wire, n int) bool {
-	l.wait(w, n, &l.hold, &l.held)
+// passes returns how much of what the server sent reaches the client.
+func (l *link) passes(w *wire, sent []byte) []byte {
+	if len(sent) == 0 {
+		return nil
+	}
+	l.wait(w, len(sent), &l.hold, &l.held)
+	var answer []byte
+	if w.socket && !w.open {
+		w.open = true
+		before, _, _ := bytes.Cut(sent, []byte("\r\n\r\n"))
+		answer = sent[:min(len(before)+4, len(sent))]
+	}
 	l.mu.Lock()
 	lost, cut := w.socket && l.swallow, w.cut
 	l.mu.Unlock()
-	if lost {
-		l.set(func() { l.swallowed += n })
+	switch {
+	case cut:
+		return nil
+	case lost:
+		if n := len(sent) - len(answer); n > 0 {
+			l.set(func() { l.swallowed += n })
+		}
+		return answer
 	}
-	return !lost && !cut
+	return sent
 }
 
 // end says that nothing more will come; the other direction stays open.

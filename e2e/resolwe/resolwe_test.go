@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,6 +41,11 @@ func TestPublishedClient(t *testing.T) {
 		"late unsubscribe, observed again":    lateUnsubscribe,
 		"late answer to the GET":              lateAnswer,
 		"page that sleeps":                    sleepingPage,
+		"make-good lost as well":              makeGoodLost,
+		"absence longer than a session":       longAbsence,
+		"list dropped during a cut":           droppedDuringCut,
+		"list dropped during a restart":       droppedDuringRestart,
+		"server killed":                       serverKilled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +108,11 @@ type stage struct {
 
 func newStage(t *testing.T, seed uint64) *stage {
 	t.Helper()
-	a := newApp(t)
+	return stageOf(t, newApp(t), seed)
+}
+
+func stageOf(t *testing.T, a *app, seed uint64) *stage {
+	t.Helper()
 	a.fill(1, 12)
 	a.fill(2, 8)
 	l := openLink(t, a.addr)
@@ -471,4 +481,148 @@ func sleepingPage(t *testing.T) {
 	s.edit(20)
 	settled(t, a, s.tab)
 	s.tab.unharmed(0)
+}
+
+// makeGoodLost: what repairs a list is lost on its way like anything else.
+func makeGoodLost(t *testing.T) {
+	s := newStage(t, 13)
+	s.edit(10)
+	s.link.cut()
+	s.edit(10)
+	s.link.heal()
+	s.link.lose()
+	lost := s.link.lost()
+	s.link.await("the make-good to be lost", func() bool { return s.link.swallowed > lost })
+	s.edit(5)
+	s.link.cut()
+	s.edit(5)
+	s.link.heal()
+	s.tab.await("the client to come back again", func() bool { return s.tab.ups == 3 })
+	settled(t, s.app, s.tab)
+	s.tab.unharmed(2)
+	s.asked(len(everything()))
+}
+
+// longAbsence: nobody keeps the lists up to date any more when the client comes
+// back, and who it was is all that is known.
+func longAbsence(t *testing.T) {
+	a := newApp(t)
+	a.stop()
+	a.sessionTTL = 300 * time.Millisecond
+	a.start()
+	s := stageOf(t, a, 14)
+	s.edit(10)
+	equal(t, s.app, s.tab)
+	s.loseSome(5)
+	s.link.cut()
+	s.edit(10)
+	s.tab.await("the client to notice", func() bool { return !s.tab.up })
+	<-time.After(3 * time.Second)
+	s.edit(10)
+	s.link.heal()
+	s.tab.await("the client to come back", func() bool { return s.tab.ups == 2 })
+	settled(t, s.app, s.tab)
+	s.edit(20)
+	settled(t, s.app, s.tab)
+	s.tab.unharmed(1)
+	s.asked(len(everything()))
+}
+
+// droppedDuringCut: the client says that it dropped a list when the server is
+// already repairing it.
+func droppedDuringCut(t *testing.T) {
+	s := newStage(t, 15)
+	s.edit(10)
+	s.loseSome(5)
+	s.link.cut()
+	s.tab.await("the client to notice", func() bool { return !s.tab.up })
+	s.dropSome()
+	s.edit(10)
+	s.link.heal()
+	s.tab.await("the client to come back", func() bool { return s.tab.ups == 2 })
+	s.observeDropped()
+	s.tab.unharmed(1)
+}
+
+func droppedDuringRestart(t *testing.T) {
+	s := newStage(t, 16)
+	s.edit(10)
+	s.stop()
+	s.db = nil
+	s.tab.await("the client to notice", func() bool { return !s.tab.up })
+	s.dropSome()
+	s.edit(10)
+	s.start()
+	s.tab.await("the client to come back", func() bool { return s.tab.ups == 2 })
+	s.observeDropped()
+	s.tab.unharmed(1)
+}
+
+var dropped = []string{"all", "window", "totals"}
+
+func (s *stage) dropSome() {
+	s.t.Helper()
+	for _, name := range dropped {
+		s.tab.dispose(name)
+	}
+}
+
+// observeDropped lets time pass and goes back to what was dropped.
+func (s *stage) observeDropped() {
+	s.t.Helper()
+	settled(s.t, s.app, s.tab)
+	s.edit(10)
+	for _, name := range dropped {
+		s.tab.start(name, everything()[name])
+		s.edit(2)
+	}
+	settled(s.t, s.app, s.tab)
+	s.edit(10)
+	settled(s.t, s.app, s.tab)
+}
+
+// serverKilled: nobody knows what the client holds, so it is told, again and
+// again, and a page loaded anew works.
+func serverKilled(t *testing.T) {
+	s := newStage(t, 17)
+	s.edit(10)
+	equal(t, s.app, s.tab)
+	s.stopAsKilled(s.tab.session)
+	s.edit(5)
+	s.start()
+	s.tab.await("the client to be told", func() bool { return s.tab.refused >= 2 })
+	if s.tab.ups != 1 {
+		t.Errorf("the client was let in again, as if nothing had happened%s", s.tab.state())
+	}
+	again := openTab(t, s.link.origin(), "")
+	for name, q := range everything() {
+		again.observe(name, q)
+	}
+	s.edit(10)
+	settled(t, s.app, again)
+	again.unharmed(0)
+}
+
+// stopAsKilled stops the app and leaves its files as they were while it ran,
+// when it had noted that the session lives.
+func (s *stage) stopAsKilled(session string) {
+	s.t.Helper()
+	late, beat := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer beat.Stop()
+	for {
+		text, err := os.ReadFile(s.state())
+		if err == nil && strings.Contains(string(text), session) {
+			s.stop()
+			s.db = nil
+			if err := os.WriteFile(s.state(), text, 0o600); err != nil {
+				s.t.Fatal(err)
+			}
+			return
+		}
+		select {
+		case <-beat.C:
+		case <-late:
+			s.t.Fatalf("the session was never noted: %s %v", text, err)
+		}
+	}
 }
