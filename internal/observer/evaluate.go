@@ -101,7 +101,7 @@ func newRequest(ctx context.Context, request *bus.Request) (*http.Request, error
 	r.RemoteAddr = request.RemoteAddr
 	for name, values := range request.Header {
 		if !slices.Contains(withheld, name) {
-			r.Header[name] = values
+			r.Header[name] = slices.Clone(values) // the app may alter them
 		}
 	}
 	if request.TLS {
