@@ -67,7 +67,7 @@ func (o *live) upTo(processed change.Position) change.Position {
 		return ""
 	}
 	at := o.stamp.Position()
-	if !o.dirty && o.running == nil && processed.Reaches(at) {
+	if !o.dirty && !o.pollDue && o.running == nil && processed.Reaches(at) {
 		return processed
 	}
 	return at
@@ -77,8 +77,8 @@ func (o *live) upTo(processed change.Position) change.Position {
 // every change up to p was taken in. A list evaluated after p is not judged
 // here: its position says so.
 func (o *live) validAt(p change.Position) bool {
-	if o.running != nil && o.running.stale {
-		return !p.Reaches(o.running.since)
+	if o.running != nil && p.Reaches(o.running.doubt()) {
+		return false
 	}
 	return !o.dirty || !p.Reaches(o.stale)
 }
