@@ -69,7 +69,7 @@ func (s *stage) steps(version int, frames []string) int {
 func (s *stage) unobservedGET() [][]run {
 	_, addr := s.app(false)
 	_, bareAddr := s.floor("plain")
-	const conns, n = 4, 500 // in a slice
+	const conns, n = 4, 250 // in a slice
 	get := func(w *work, addr string) {
 		var took app.Took
 		s.call(s.load, "requests", load.Requests{Addr: addr, Path: view, Conns: conns, N: n}, &took)

@@ -63,7 +63,7 @@ func (s *stage) gather(t load.Target) { s.call(s.load, "gather", t, nil) }
 // same bytes. Version 2 is measured: both versions leave in one write.
 func (s *stage) latency(addr, writer string) [][]run {
 	_, echo := s.floor("echo")
-	const gap = 4000
+	const gap = 3000
 	s.gather(load.Target{Crowd: live, Addr: addr, Write: writer, View: view, Version: load.V2, Clients: 1, GapMicro: gap})
 	s.gather(load.Target{Crowd: bare, Addr: echo, Clients: 1, GapMicro: gap})
 
@@ -73,7 +73,7 @@ func (s *stage) latency(addr, writer string) [][]run {
 		return nil
 	}
 	const slices = 10
-	n := s.of(500) / slices
+	n := s.of(300) / slices
 	floors, figures := make([][]int64, s.runs()), make([][]int64, s.runs())
 	s.alternate(slices, func(i int) {
 		var got load.Samples

@@ -114,15 +114,12 @@ func (s *stage) reconnect(version int) [][]run {
 	return runs
 }
 
-// shakeHands measures bare handshakes, of clients that were there before too.
+// shakeHands measures bare handshakes.
 func (s *stage) shakeHands(server *role.Process, t load.Target, took *app.Took) {
+	t.Absent = true
 	which := load.Crowd{Crowd: t.Crowd}
 	s.gather(t)
-	for range 2 {
-		s.call(s.load, "away", which, nil)
-		s.call(server, "drop", role.None{}, nil)
-		s.call(s.load, "back", which, took)
-	}
+	s.call(s.load, "back", which, took)
 	s.call(s.load, "leave", which, nil)
 	s.call(server, "drop", role.None{}, nil)
 }

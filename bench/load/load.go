@@ -31,6 +31,7 @@ type Target struct {
 	Version  int    `json:"version"`   // Bare, V1 or V2
 	Clients  int    `json:"clients"`   // sockets
 	GapMicro int    `json:"gap_micro"` // quiet before each sample, microseconds
+	Absent   bool   `json:"absent"`    // not connected before they come back
 }
 
 // Crowd names one that was gathered.
@@ -97,6 +98,9 @@ func (l *Loader) open(t Target) (*crowd, error) {
 	}
 	if err := c.subscribe(); err != nil {
 		return nil, err
+	}
+	if t.Absent {
+		return c, nil
 	}
 	return c, c.connect(l.nextNetwork(), c.greeting())
 }

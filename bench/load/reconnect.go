@@ -12,16 +12,12 @@ import (
 // missed is how many changes a crowd has to catch up with.
 const missed = 3
 
-// away takes the crowd off the network, and makes the changes that it misses,
-// where it follows anything. It answers when a client that stayed has them.
+// away takes the crowd off the network, and makes the changes that it misses.
+// It answers when a client that stayed has them.
 func (l *Loader) away(which Crowd) (any, error) {
 	c, err := l.crowd(which.Crowd)
 	if err != nil {
 		return nil, err
-	}
-	if c.target.Version == Bare {
-		c.close()
-		return role.None{}, nil
 	}
 	if c.witness == nil {
 		t := c.target
