@@ -132,7 +132,7 @@ func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqldb: watch a connection: %w", err), raw.Close())
 	}
-	return newConn(raw, r.database, watch), nil
+	return newConn(raw, r.database, watch).offer(), nil
 }
 
 // errUnfinished stands for the result of a driver call that did not return.
