@@ -20,6 +20,7 @@ type link struct {
 	wires     map[*wire]bool
 	down      bool // new connections are refused
 	swallow   bool // what the server sends on sockets is lost
+	brusque   bool // an end that says nothing more gets nothing more, as with most HTTP proxies
 	hold      bool // what the server answers on HTTP waits
 	stall     bool // what clients ask on HTTP waits
 	swallowed int  // bytes
@@ -194,6 +195,12 @@ func (l *link) downwards(w *wire) {
 		if err != nil {
 			break
 		}
+	}
+	l.mu.Lock()
+	brusque := l.brusque
+	l.mu.Unlock()
+	if brusque {
+		_, _ = w.client.Close(), w.server.Close()
 	}
 	end(w.client)
 }

@@ -10,12 +10,15 @@ package resolwe
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +27,16 @@ import (
 // quiet is how long a list must stay right after it has become right: what
 // still comes then would make it wrong.
 const quiet = 300 * time.Millisecond
+
+// TestMain lets more scenarios run at once than there are processors: most of
+// their time they wait for a client that dials again every 5 s.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 func TestPublishedClient(t *testing.T) {
 	requireClient(t)
@@ -393,6 +406,7 @@ func twoOfOneSession(t *testing.T) {
 	a := newApp(t)
 	a.fill(1, 12)
 	l := openLink(t, a.addr)
+	l.set(func() { l.brusque = true })
 	first := openTab(t, l.origin(), "one and the same")
 	first.observe("all", everything()["all"])
 	second := openTab(t, l.origin(), "one and the same")

@@ -17,7 +17,7 @@ import (
 
 // patience bounds every wait for a client. The client itself redials only every
 // 5 s, and the machine may be busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // tab is a browser tab of its own process with the published client in it.
 type tab struct {
