@@ -29,6 +29,7 @@ func (s *Source) notice(ctx context.Context) {
 	}
 	defer w.close()
 	for ctx.Err() == nil {
+		s.maintainLog(ctx)
 		if !w.wait(safetyInterval) {
 			s.look()
 			s.checkFile()
@@ -63,6 +64,7 @@ func (s *Source) poll(ctx context.Context) {
 		s.look()
 		if n%int(safetyInterval/pollInterval) == 0 {
 			s.checkFile()
+			s.maintainLog(ctx)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type table struct {
 	columns []string
 	virtual []bool // generated, not stored; nil where no column is
 	keys    []string
+
+	withoutRowid bool
 }
 
 // reported says that changes of the table are for others to see.
@@ -35,7 +37,7 @@ type schema struct {
 	mayFail bool              // a constraint or trigger says FAIL
 }
 
-const schemaQuery = `SELECT l.name, l.type, x.name, x.hidden, x.pk
+const schemaQuery = `SELECT l.name, l.type, l.wr, x.name, x.hidden, x.pk
 FROM pragma_table_list AS l LEFT JOIN pragma_table_xinfo(l.name, 'main') AS x ON l.type = 'table'
 WHERE l.schema = 'main' ORDER BY l.name, x.cid`
 
@@ -70,19 +72,19 @@ func (sch *schema) add(row []driver.Value) {
 	t := sch.tables[name]
 	if t == nil {
 		kind, _ := row[1].(string)
-		t = &table{name: name, kind: kind}
+		t = &table{name: name, kind: kind, withoutRowid: row[2] == int64(1)}
 		sch.tables[name] = t
 	}
-	column, ok := row[2].(string)
+	column, ok := row[3].(string)
 	if !ok {
 		return
 	}
 	t.columns = append(t.columns, column)
-	if hidden, _ := row[3].(int64); hidden == 2 {
+	if hidden, _ := row[4].(int64); hidden == 2 {
 		t.virtual = append(t.virtual, make([]bool, len(t.columns)-len(t.virtual))...)
 		t.virtual[len(t.columns)-1] = true
 	}
-	if pk, _ := row[4].(int64); pk > 0 {
+	if pk, _ := row[5].(int64); pk > 0 {
 		t.keys = append(t.keys, column)
 	}
 }

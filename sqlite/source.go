@@ -34,6 +34,8 @@ type Source struct {
 	file  os.FileInfo // of the database, to tell when it is replaced
 	seen  header      // the newest commit that is in the history
 
+	logged triggerLog
+
 	// meta is a raw connection for questions about the schema. It also keeps
 	// the wal-index alive. Locked after mu.
 	metaMu       sync.Mutex
@@ -81,22 +83,11 @@ func (s *Source) publish(set change.Changeset) { s.history.Load().append(set) }
 // after the next look. mu is held.
 func (s *Source) absorb() (h header, ok bool) {
 	h, ok = s.index.read()
-	switch {
-	case !ok:
-		s.outside()
-	case h.same(s.seen):
+	if ok && h.same(s.seen) {
 		s.seen = h
-	default:
-		s.outside()
-		s.seen = h
+		return h, true
 	}
-	return h, ok
-}
-
-// outside publishes commits of others; mu is held.
-func (s *Source) outside() {
-	s.checkSchema()
-	s.publish(change.Changeset{Everything: true})
+	return s.outside()
 }
 
 // checkSchema forgets the schema if it has changed.

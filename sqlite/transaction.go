@@ -23,6 +23,7 @@ type transaction struct {
 	space         []any
 	wrote         bool // a row of the main database, though it may be undone
 	schemaChanged bool
+	logID         int64 // the last row that it wrote to the trigger log
 }
 
 // tally counts the rows of one table.
@@ -40,6 +41,7 @@ type savepoint struct {
 type mark struct {
 	changes       int
 	schemaChanged bool
+	logID         int64
 }
 
 // maxBytes bounds the texts and blobs that one transaction keeps.
@@ -51,7 +53,7 @@ func (t *transaction) empty() bool {
 	return len(t.changes) == 0 && len(t.whole) == 0 && !t.schemaChanged
 }
 
-func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged} }
+func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged, t.logID} }
 
 func (t *transaction) reset() {
 	*t = transaction{source: t.source}
@@ -69,6 +71,7 @@ func (t *transaction) undo(to mark, stayed bool) {
 	}
 	t.changes = t.changes[:min(to.changes, len(t.changes))]
 	t.schemaChanged = to.schemaChanged
+	t.logID = to.logID // if the rows stayed, they are read as another's: too much, never too little
 }
 
 func (t *transaction) reportWhole(name string) {
@@ -153,7 +156,13 @@ func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 		}
 	}
 	tally := t.lastTally
-	if tally.whole || !t.last.reported() {
+	if !t.last.reported() {
+		if d.Op == sqlite3.SQLITE_INSERT && t.last.name == logTable {
+			t.logID = d.NewRowID
+		}
+		return
+	}
+	if tally.whole {
 		return
 	}
 	tally.rows++
