@@ -35,6 +35,7 @@ type rig struct {
 	mu      sync.Mutex
 	answers map[uint64]*bus.Observed
 	rounds  []*bus.Round
+	came    []bus.Body             // all of it, in order
 	lists   map[string][]diff.Item // as the rounds leave them
 	seqs    map[string]uint64
 }
@@ -114,6 +115,7 @@ func (r *rig) handle(path string, view mark.View, do http.HandlerFunc) {
 func (r *rig) receive(body bus.Body) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.came = append(r.came, body)
 	switch m := body.(type) {
 	case *bus.Observed:
 		r.answers[m.ID] = m

@@ -107,6 +107,11 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 		w.flush(w.round) // the answer may contain what is held back
 	}
 	w.follow(waiting.gateway, o)
+	if w.reported != "" && !o.validAt(w.reported) {
+		// What was told last vouches for all that are followed but those it
+		// names. This one was not followed then, and is no part of it.
+		w.send(waiting.gateway, &bus.Round{Progress: w.progress(waiting.gateway, w.reported, w.behind(w.reported))})
+	}
 	w.send(waiting.gateway, observed)
 }
 

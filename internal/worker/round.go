@@ -290,16 +290,22 @@ func (w *Worker) endRound(r *round) {
 // tell sends each gateway its diffs and the progress to a position.
 func (w *Worker) tell(out map[string]*bus.Round, at change.Position) {
 	behind := w.behind(at)
-	whole := !(w.shown.SameHistory(at) && w.shown > at) // else some list is ahead
 	for gateway := range w.gateways {
 		message := out[gateway]
 		if message == nil {
 			message = &bus.Round{}
 		}
-		message.Progress = &wire.Progress{Position: at, Whole: whole, Behind: behind[gateway]}
+		message.Progress = w.progress(gateway, at, behind)
 		w.send(gateway, message)
 	}
 	w.reported, w.spoke = at, time.Now()
+}
+
+// progress is what a gateway is told of a position. It is not whole where some
+// list is ahead of it.
+func (w *Worker) progress(gateway string, at change.Position, behind map[string][]string) *wire.Progress {
+	ahead := w.shown.SameHistory(at) && w.shown > at
+	return &wire.Progress{Position: at, Whole: !ahead, Behind: behind[gateway]}
 }
 
 // behind lists for each gateway the observers that it follows whose list is

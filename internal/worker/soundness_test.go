@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -344,6 +345,37 @@ func TestProgressBehindAList(t *testing.T) {
 		pass(2 * time.Second)
 		if p := r.progress(); !p.Whole || p.Position != r.db.Position() {
 			t.Errorf("progress %+v, the database is at %s", p, r.db.Position())
+		}
+	})
+}
+
+// A progress that was told before a list was followed does not vouch for it.
+func TestProgressToldBeforeTheListWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		r.observe("/items")
+		r.view("/slow", func(context.Context) error {
+			<-time.After(time.Second)
+			return nil
+		})
+		r.ask("/slow")
+		pass(500 * time.Millisecond)
+		r.put(1) // the slow view read before it
+		pass(600 * time.Millisecond)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		var told *wire.Progress
+		for _, body := range r.came {
+			switch m := body.(type) {
+			case *bus.Round:
+				if m.Progress != nil {
+					told = m.Progress
+				}
+			case *bus.Observed:
+				if s := m.Snapshot; s.Observer == "o:/slow" && len(s.Items) == 0 && s.Position < told.Position && !slices.Contains(told.Behind, s.Observer) {
+					t.Errorf("progress %+v, then a list of %s that lacks the change", told, s.Position)
+				}
+			}
 		}
 	})
 }
