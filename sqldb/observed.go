@@ -15,6 +15,9 @@ func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, arg
 	own func() (driver.Rows, error),
 ) (driver.Rows, error) {
 	statement, err := c.database.Describe(ctx, text)
+	if errors.Is(err, ErrSnapshotClosed) {
+		return nil, err
+	}
 	if err != nil {
 		rows, runErr := own()
 		return rows, c.undescribed(set, text, err, runErr)
@@ -45,6 +48,9 @@ func (c *conn) noteExec(ctx context.Context, set *readset.Set, text string, args
 	own func() (driver.Result, error),
 ) (driver.Result, error) {
 	statement, err := c.database.Describe(ctx, text)
+	if errors.Is(err, ErrSnapshotClosed) {
+		return nil, err
+	}
 	if err != nil {
 		result, runErr := own()
 		return result, c.undescribed(set, text, err, runErr)

@@ -69,7 +69,7 @@ func (s *Source) describeIn(snapshot *Snapshot, text string) (statement *readset
 	if statement = s.descriptions.get(snapshot.version, text); statement != nil {
 		return statement, nil
 	}
-	err = snapshot.reader.Do(func(conn driver.Conn) error {
+	err = snapshot.pinned.Do(func(conn driver.Conn) error {
 		statement, err = s.describe(conn, snapshot.reader.auth, snapshot.version, text)
 		return err
 	})

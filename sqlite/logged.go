@@ -226,30 +226,26 @@ func literal(text string) (v any, rest string, ok bool) {
 func (s *Source) maintainLog(ctx context.Context) {
 	s.mu.Lock()
 	stale, install := s.logged.stale, s.logged.install
+	s.mu.Unlock()
+	if stale && !s.examineLog() && install {
+		if err := s.onOwnConn(ctx, installLog); err != nil {
+			s.log.Warn("sqlite: the trigger log could not be kept up to date", "error", err)
+			return
+		}
+		s.examineLog()
+	}
+	s.mu.Lock()
 	trim := s.logged.usable && s.logged.seen-s.logged.trimmed > 2*keptLogged
 	upTo := s.logged.seen - keptLogged
 	s.mu.Unlock()
-	if !stale && !trim {
-		return
-	}
-	if stale && s.examineLog() {
-		return
-	}
-	if stale && !install {
+	if !trim {
 		return
 	}
 	err := s.onOwnConn(ctx, func(conn driver.Conn) error {
-		if stale {
-			return installLog(conn)
-		}
 		return run(conn, fmt.Sprintf("DELETE FROM %s WHERE id <= %d", logTable, upTo))
 	})
 	if err != nil {
-		s.log.Warn("sqlite: the trigger log could not be kept up to date", "error", err)
-		return
-	}
-	if stale {
-		s.examineLog()
+		s.log.Warn("sqlite: the trigger log could not be trimmed", "error", err)
 		return
 	}
 	s.mu.Lock()

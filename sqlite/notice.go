@@ -108,6 +108,9 @@ func (s *Source) checkFile() {
 	s.metaMu.Lock()
 	defer s.metaMu.Unlock()
 	old := s.meta
+	if old == (closedConn{}) {
+		return
+	}
 	if err := s.attach(); err != nil {
 		s.log.Warn("sqlite: the database file was replaced by one that cannot be opened", "path", s.path, "error", err)
 		return
