@@ -1,5 +1,7 @@
 package sqldb
 
+//lint:file-ignore SA1019 database/sql still honours ColumnConverter, so a wrapper must
+
 import (
 	"context"
 	"database/sql/driver"

@@ -142,10 +142,6 @@ func (h *Harness) exec(t *testing.T, text string, args ...any) {
 	}
 }
 
-type querier interface {
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-}
-
 // texts reads a query's first column.
 func texts(rows *sql.Rows, err error) ([]string, error) {
 	if err != nil {
