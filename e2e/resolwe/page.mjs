@@ -42,10 +42,10 @@ function seeded(seed) {
 }
 
 // loadClient requires the published client, from the entry points that its own
-// applications use.
+// applications use, and the jQuery that it sends its requests with.
 export function loadClient() {
   const require = createRequire(import.meta.url);
   const { SimpleConnection } = require("@genialis/resolwe/dist/api/connection");
   const { RESTResource } = require("@genialis/resolwe/dist/api/resources/rest/rest_resource");
-  return { SimpleConnection, RESTResource };
+  return { SimpleConnection, RESTResource, jQuery: require("jquery") };
 }

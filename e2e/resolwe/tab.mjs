@@ -6,6 +6,7 @@
 // In:  {"id", "op": "observe", "list", "resource", "query"}  a live query under a name
 //      {"id", "op": "dispose", "list"}                       its end
 //      {"id", "op": "lists"}                                 what the client shows now
+//      {"id", "op": "idle"}                                  wait: no request is under way
 //      {"id", "op": "hang", "ms"}                            the page does nothing for so long
 // Out: {"reply": id, "lists"?}                               to each of them
 //      {"event": "ready", "session"}, {"event": "connected", "value"}
@@ -25,7 +26,7 @@ process.on("uncaughtException", broken);
 process.on("unhandledRejection", broken);
 
 openPage(origin, seed, broken);
-const { SimpleConnection, RESTResource } = loadClient();
+const { SimpleConnection, RESTResource, jQuery } = loadClient();
 
 const connection = new SimpleConnection({ withCredentials: false });
 const resources = new Map();
@@ -58,19 +59,26 @@ const operations = {
     lists.delete(list);
     return {};
   },
+  async idle() {
+    // A request that ends may let the next one begin, a moment later.
+    for (let quiet = 0; quiet < 5; quiet = jQuery.active ? 0 : quiet + 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return {};
+  },
   lists() {
     return { lists: Object.fromEntries([...lists].map(([name, { items }]) => [name, items])) };
   },
 };
 
 createInterface({ input: process.stdin })
-  .on("line", (line) => {
+  .on("line", async (line) => {
     const command = JSON.parse(line);
     if (command.op === "hang") {
       tell({ reply: command.id });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, command.ms);
       return;
     }
-    tell({ reply: command.id, ...operations[command.op](command) });
+    tell({ reply: command.id, ...(await operations[command.op](command)) });
   })
   .on("close", () => process.exit(0));

@@ -239,6 +239,13 @@ func (p *tab) dispose(list string) {
 	p.ask(map[string]any{"op": "dispose", "list": list})
 }
 
+// idle waits until no request of the client is under way: one that fails makes
+// the client useless, whatever the server does.
+func (p *tab) idle() {
+	p.t.Helper()
+	p.ask(map[string]any{"op": "idle"})
+}
+
 // lists returns what the client shows now, by the lists' names.
 func (p *tab) lists() map[string]json.RawMessage {
 	p.t.Helper()
