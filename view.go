@@ -83,6 +83,13 @@ func Poll(ctx context.Context, every time.Duration) {
 	readset.From(ctx).Poll(every)
 }
 
+// Until has the view evaluated at t, when its result changes though no row
+// does: an auction that ends, a post that is published. Outside of an
+// evaluation it does nothing.
+func Until(ctx context.Context, t time.Time) {
+	readset.From(ctx).Until(t)
+}
+
 // Evaluating reports whether the request is an evaluation by the server, not a
 // client's own: for logging, rate limits, "last seen" and the like.
 func Evaluating(ctx context.Context) bool {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 
+	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/role"
 )
 
@@ -115,16 +116,46 @@ func (s *stage) of(n int) int {
 	return n
 }
 
-// alternate measures floor and subject in turn. Which comes first alternates
-// too: a machine that slows down harms both.
-func (s *stage) alternate(floor, figure func()) {
-	for i := range s.runs() {
+// alternate measures floor and subject in turn, each run in so many slices:
+// what else the machine does meets both. Which comes first alternates too.
+func (s *stage) alternate(slices int, floor, figure func(run int)) {
+	for i := range s.runs() * slices {
+		if s.err != nil {
+			return
+		}
 		if i%2 == 0 {
-			floor()
-			figure()
+			floor(i / slices)
+			figure(i / slices)
 		} else {
-			figure()
-			floor()
+			figure(i / slices)
+			floor(i / slices)
 		}
 	}
+}
+
+// work is how much was done, and in which time.
+type work struct {
+	done        int
+	nanoseconds int64
+}
+
+func (w *work) add(done int, took app.Took) {
+	w.done += done
+	w.nanoseconds += took.Nanoseconds
+}
+
+func (w *work) rate() float64 { return float64(w.done) / (float64(w.nanoseconds) / 1e9) }
+
+// rates measures floor and subject in turn and returns what each did a second.
+func (s *stage) rates(slices int, floor, figure func(*work)) []run {
+	floors, figures := make([]work, s.runs()), make([]work, s.runs())
+	s.alternate(slices,
+		func(i int) { floor(&floors[i]) },
+		func(i int) { figure(&figures[i]) },
+	)
+	runs := make([]run, s.runs())
+	for i := range runs {
+		runs[i] = run{Figure: figures[i].rate(), Floor: floors[i].rate()}
+	}
+	return runs
 }

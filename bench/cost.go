@@ -26,11 +26,11 @@ var (
 	}
 	autocommit = measurement{
 		bars:    []bar{{"autocommit inserts, captured", "rows/s", atLeast, 0.75}},
-		measure: func(s *stage) [][]run { return s.writes("autocommit", 4000, 1) },
+		measure: func(s *stage) [][]run { return s.writes("autocommit", 500) },
 	}
 	bulk = measurement{
 		bars:    []bar{{"bulk inserts (one transaction, prepared), captured", "rows/s", atLeast, 0.65}},
-		measure: func(s *stage) [][]run { return s.writes("bulk", 9000, 10) },
+		measure: func(s *stage) [][]run { return s.writes("bulk", 9000) },
 	}
 )
 
@@ -38,11 +38,11 @@ var (
 // version 1, ops of version 2.
 func (s *stage) deleteFirst(version int) []run {
 	_, addr := s.app(false)
-	s.gather(load.Target{Addr: addr, View: fmt.Sprintf("/items?limit=%d", app.Rows), Version: version, Clients: 1, GapMicro: 200_000})
+	s.gather(load.Target{Crowd: live, Addr: addr, View: fmt.Sprintf("/items?limit=%d", app.Rows), Version: version, Clients: 1, GapMicro: 200_000})
 	var runs []run
 	for i := range s.runs() {
 		var got load.Samples
-		s.call(s.load, "drop row", load.Row{ID: 1 + i}, &got)
+		s.call(s.load, "drop row", load.Row{Crowd: live, ID: 1 + i}, &got)
 		runs = append(runs, run{Figure: float64(s.steps(version, got.Frames))})
 	}
 	return runs
@@ -69,45 +69,39 @@ func (s *stage) steps(version int, frames []string) int {
 func (s *stage) unobservedGET() [][]run {
 	_, addr := s.app(false)
 	_, bareAddr := s.floor("plain")
-	const conns = 4
-	n := s.of(5000)
-	rate := func(addr string, n int) float64 {
+	const conns, n = 4, 250 // in a slice
+	get := func(w *work, addr string) {
 		var took app.Took
 		s.call(s.load, "requests", load.Requests{Addr: addr, Path: view, Conns: conns, N: n}, &took)
-		return float64(conns*n) / (float64(took.Nanoseconds) / 1e9)
+		w.add(conns*n, took)
 	}
-	rate(addr, s.of(1000))
-	rate(bareAddr, s.of(1000))
-	var floors, figures []float64
-	s.alternate(
-		func() { floors = append(floors, rate(bareAddr, n)) },
-		func() { figures = append(figures, rate(addr, n)) },
-	)
-	return [][]run{pairs(figures, floors)}
+	for range 2 {
+		get(&work{}, addr)
+		get(&work{}, bareAddr)
+	}
+	return [][]run{s.rates(s.of(10),
+		func(w *work) { get(w, bareAddr) },
+		func(w *work) { get(w, addr) },
+	)}
 }
 
-// writes measures a verb that inserts rows, so many at once, so often.
-func (s *stage) writes(verb string, rows, times int) [][]run {
+// writes measures a verb that inserts so many rows in a slice.
+func (s *stage) writes(verb string, rows int) [][]run {
 	server, _ := s.app(false)
-	bare, _ := s.floor("plain")
-	times = s.of(times)
-	rate := func(p *role.Process) float64 {
-		var nanoseconds int64
-		for range times {
-			var took app.Took
-			s.call(p, verb, app.Batch{N: rows}, &took)
-			nanoseconds += took.Nanoseconds
-		}
-		return float64(rows*times) / (float64(nanoseconds) / 1e9)
+	plain, _ := s.floor("plain")
+	insert := func(w *work, p *role.Process) {
+		var took app.Took
+		s.call(p, verb, app.Batch{N: rows}, &took)
+		w.add(rows, took)
 	}
-	rate(server)
-	rate(bare)
-	var floors, figures []float64
-	s.alternate(
-		func() { floors = append(floors, rate(bare)) },
-		func() { figures = append(figures, rate(server)) },
-	)
-	return [][]run{pairs(figures, floors)}
+	for range 2 {
+		insert(&work{}, server)
+		insert(&work{}, plain)
+	}
+	return [][]run{s.rates(s.of(10),
+		func(w *work) { insert(w, plain) },
+		func(w *work) { insert(w, server) },
+	)}
 }
 
 // indexAfter returns where text goes on behind the first part, -1 without one.

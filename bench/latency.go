@@ -16,8 +16,7 @@ var ownLatency = measurement{
 		{"change by the own process to the frame at the client, p99", "ms", above, 5},
 	},
 	measure: func(s *stage) [][]run {
-		server, addr := s.app(false)
-		_ = server
+		_, addr := s.app(false)
 		return s.latency(addr, addr)
 	},
 }
@@ -51,44 +50,46 @@ func (s *stage) floor(name string) (p *role.Process, addr string) {
 	return p, opened.Addr
 }
 
-// gather has the load open a crowd, in place of the one before.
-func (s *stage) gather(t load.Target) {
-	s.call(s.load, "leave", role.None{}, nil)
-	s.call(s.load, "gather", t, nil)
-}
+// The crowds of a measurement.
+const (
+	live = "live"
+	bare = "bare"
+)
+
+// gather has the load open a crowd.
+func (s *stage) gather(t load.Target) { s.call(s.load, "gather", t, nil) }
 
 // latency measures one client with one list of ten rows beside an echo of the
 // same bytes. Version 2 is measured: both versions leave in one write.
 func (s *stage) latency(addr, writer string) [][]run {
 	_, echo := s.floor("echo")
-	const gap = 4000
-	subject := load.Target{Addr: addr, Write: writer, View: view, Version: load.V2, Clients: 1, GapMicro: gap}
-	bare := load.Target{Addr: echo, Version: load.Bare, Clients: 1, GapMicro: gap}
+	const gap = 3000
+	s.gather(load.Target{Crowd: live, Addr: addr, Write: writer, View: view, Version: load.V2, Clients: 1, GapMicro: gap})
+	s.gather(load.Target{Crowd: bare, Addr: echo, Clients: 1, GapMicro: gap})
 
 	var warm load.Samples
-	s.gather(subject)
-	s.call(s.load, "changes", load.Series{N: s.of(200)}, &warm)
+	s.call(s.load, "changes", load.Series{Crowd: live, N: s.of(200)}, &warm)
 	if s.err != nil {
 		return nil
 	}
-	var floors, figures []load.Samples
-	s.alternate(func() {
+	const slices = 10
+	n := s.of(300) / slices
+	floors, figures := make([][]int64, s.runs()), make([][]int64, s.runs())
+	s.alternate(slices, func(i int) {
 		var got load.Samples
-		s.gather(bare)
-		s.call(s.load, "echoes", load.Series{N: s.of(500), Payload: warm.Frames[0]}, &got)
-		floors = append(floors, got)
-	}, func() {
+		s.call(s.load, "echoes", load.Series{Crowd: bare, N: n, Payload: warm.Frames[0]}, &got)
+		floors[i] = append(floors[i], got.Nanoseconds...)
+	}, func(i int) {
 		var got load.Samples
-		s.gather(subject)
-		s.call(s.load, "changes", load.Series{N: s.of(500)}, &got)
-		figures = append(figures, got)
+		s.call(s.load, "changes", load.Series{Crowd: live, N: n}, &got)
+		figures[i] = append(figures[i], got.Nanoseconds...)
 	})
-	p50, p99 := make([]run, len(figures)), make([]run, len(figures))
-	for i := range figures {
+	p50, p99 := make([]run, s.runs()), make([]run, s.runs())
+	for i := range s.runs() {
 		p50[i] = run{milliseconds(figures[i], 50), milliseconds(floors[i], 50)}
 		p99[i] = run{milliseconds(figures[i], 99), milliseconds(floors[i], 99)}
 	}
 	return [][]run{p50, p99}
 }
 
-func milliseconds(s load.Samples, p int) float64 { return float64(percentile(s.Nanoseconds, p)) / 1e6 }
+func milliseconds(samples []int64, p int) float64 { return float64(percentile(samples, p)) / 1e6 }

@@ -29,38 +29,33 @@ func fanoutOf(version int) measurement {
 // same bytes to as many.
 func (s *stage) fanout(version int) [][]run {
 	_, addr := s.app(false)
-	bare, bareAddr := s.floor("fanout")
-	other := s.start("load") // each server has its crowd; the idle one costs nothing
+	loop, loopAddr := s.floor("fanout")
 	clients := s.of(5000)
 	const gap = 30_000
-	s.gather(load.Target{Addr: addr, View: view, Version: version, Clients: clients, GapMicro: gap})
-	s.call(other, "gather", load.Target{Addr: bareAddr, Version: load.Bare, Clients: clients, GapMicro: gap}, nil)
+	s.gather(load.Target{Crowd: live, Addr: addr, View: view, Version: version, Clients: clients, GapMicro: gap})
+	s.gather(load.Target{Crowd: bare, Addr: loopAddr, Clients: clients, GapMicro: gap})
 
 	var warm load.Samples
-	s.call(s.load, "changes", load.Series{N: 10}, &warm)
+	s.call(s.load, "changes", load.Series{Crowd: live, N: 10}, &warm)
 	if s.err != nil {
 		return nil
 	}
 	score, texts := s.delivered(version, warm)
-	s.call(bare, "frames", floor.Frames{Texts: texts}, nil)
-	s.call(other, "changes", load.Series{N: 10, Score: score}, nil)
+	s.call(loop, "frames", floor.Frames{Texts: texts}, nil)
+	s.call(s.load, "changes", load.Series{Crowd: bare, N: 10, Score: score}, nil)
 
-	n := s.of(20)
-	var floors, figures []float64
-	rate := func(p *role.Process, series load.Series) float64 {
+	deliver := func(w *work, series load.Series) {
 		var got load.Samples
-		s.call(p, "changes", series, &got)
-		var took int64
+		s.call(s.load, "changes", series, &got)
 		for _, ns := range got.Nanoseconds {
-			took += ns
+			w.add(clients, app.Took{Nanoseconds: ns})
 		}
-		return float64(clients*n) / (float64(took) / 1e9)
 	}
-	s.alternate(
-		func() { floors = append(floors, rate(other, load.Series{N: n, Score: score})) },
-		func() { figures = append(figures, rate(s.load, load.Series{N: n})) },
-	)
-	return [][]run{pairs(figures, floors)}
+	const n = 4 // changes in a slice
+	return [][]run{s.rates(s.of(5),
+		func(w *work) { deliver(w, load.Series{Crowd: bare, N: n, Score: score}) },
+		func(w *work) { deliver(w, load.Series{Crowd: live, N: n}) },
+	)}
 }
 
 // delivered returns the frames that one change brought, which the floor is to
@@ -93,40 +88,40 @@ func reconnectOf(version int) measurement {
 }
 
 // reconnect measures clients that lost the network and come back together,
-// until each has what it missed, beside as many bare handshakes.
+// until each has what it missed, beside as many bare handshakes. Never are both
+// crowds there at once: that would be 20,000 descriptors in the load process.
 func (s *stage) reconnect(version int) [][]run {
 	server, addr := s.app(false)
-	bare, bareAddr := s.floor("handshake")
-	other := s.start("load")
+	shake, shakeAddr := s.floor("handshake")
 	clients := s.of(10_000)
 	const gap = 100_000
-	s.gather(load.Target{Addr: addr, View: view, Version: version, Clients: clients, GapMicro: gap})
-	s.call(other, "gather", load.Target{Addr: bareAddr, Version: load.Bare, Clients: clients, GapMicro: gap}, nil)
-
-	var floors, figures []float64
-	var spent [3][]run
-	s.alternate(func() {
-		var took app.Took
-		s.call(other, "away", role.None{}, nil)
-		s.call(bare, "drop", role.None{}, nil)
-		s.call(other, "back", role.None{}, &took)
-		floors = append(floors, float64(took.Nanoseconds)/1e9)
-		s.call(other, "away", role.None{}, nil) // leaves the descriptors and the cores to the other
-		s.call(bare, "drop", role.None{}, nil)
-	}, func() {
-		var took app.Took
+	s.gather(load.Target{Crowd: live, Addr: addr, View: view, Version: version, Clients: clients, GapMicro: gap})
+	runs := make([][]run, 4)
+	for range s.runs() {
+		var floor, figure app.Took
 		var before, after app.Counts
-		s.call(s.load, "away", role.None{}, nil)
+		s.call(s.load, "away", load.Crowd{Crowd: live}, nil)
 		s.alone(server)
+		s.shakeHands(shake, load.Target{Crowd: bare, Addr: shakeAddr, Clients: clients}, &floor)
 		s.call(server, "counts", role.None{}, &before)
-		s.call(s.load, "back", role.None{}, &took)
+		s.call(s.load, "back", load.Crowd{Crowd: live}, &figure)
 		s.call(server, "counts", role.None{}, &after)
-		figures = append(figures, float64(took.Nanoseconds)/1e9)
-		spent[0] = append(spent[0], run{Figure: float64(after.Evaluations - before.Evaluations)})
-		spent[1] = append(spent[1], run{Figure: float64(after.Statements - before.Statements)})
-		spent[2] = append(spent[2], run{Figure: float64(after.Snapshots - before.Snapshots)})
-	})
-	return [][]run{pairs(figures, floors), spent[0], spent[1], spent[2]}
+		runs[0] = append(runs[0], run{Figure: float64(figure.Nanoseconds) / 1e9, Floor: float64(floor.Nanoseconds) / 1e9})
+		runs[1] = append(runs[1], run{Figure: float64(after.Evaluations - before.Evaluations)})
+		runs[2] = append(runs[2], run{Figure: float64(after.Statements - before.Statements)})
+		runs[3] = append(runs[3], run{Figure: float64(after.Snapshots - before.Snapshots)})
+	}
+	return runs
+}
+
+// shakeHands measures bare handshakes.
+func (s *stage) shakeHands(server *role.Process, t load.Target, took *app.Took) {
+	t.Absent = true
+	which := load.Crowd{Crowd: t.Crowd}
+	s.gather(t)
+	s.call(s.load, "back", which, took)
+	s.call(s.load, "leave", which, nil)
+	s.call(server, "drop", role.None{}, nil)
 }
 
 // alone waits until the server has noticed that all but the witness are gone.
@@ -140,13 +135,4 @@ func (s *stage) alone(server *role.Process) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	s.err = fmt.Errorf("the server still holds sockets whose clients are gone")
-}
-
-// pairs joins the measurements of neighbouring runs.
-func pairs(figures, floors []float64) []run {
-	runs := make([]run, len(figures))
-	for i := range runs {
-		runs[i] = run{Figure: figures[i], Floor: floors[i]}
-	}
-	return runs
 }

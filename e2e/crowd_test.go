@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/checker"
 	"github.com/wakeful-dev/wakeful/internal/follow"
+	"github.com/wakeful-dev/wakeful/wire"
 )
 
 // crowd is many clients and writers that do what real ones do, at random.
@@ -47,6 +49,9 @@ func (c *crowd) random(n int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, u
 func (c *crowd) config(kind string, as string) (follow.Config, *checker.Track) {
 	name := fmt.Sprintf("%s-%d-%d", kind, c.seed, c.names.Add(1))
 	track := c.checker.Track(name, as)
+	if kind == "v1" {
+		track = c.checker.TrackV1(name, as)
+	}
 	config := follow.Config{Server: c.http.URL, Session: name, Watch: track.Watch(), Transport: c.http.Client().Transport}
 	if as != "" {
 		config.Header = http.Header{"Authorization": {as}}
@@ -89,9 +94,25 @@ func (a *actor) run() {
 	ctx := context.Background()
 	err := a.renew(ctx)
 	for err == nil && a.active.Err() == nil {
-		err = a.act(ctx)
+		err = a.again(ctx, a.act(ctx))
 	}
 	a.failed(err)
+}
+
+// again connects a client whose connection the server has ended: a machine
+// that is busy answers pings late. A session that is lost is begun anew.
+func (a *actor) again(ctx context.Context, err error) error {
+	var ended *follow.CloseError
+	if err != nil && !errors.As(err, &ended) {
+		return err
+	}
+	if ended = a.client.Ended(); ended == nil {
+		return nil
+	}
+	if ended.Code == wire.CloseLost {
+		return a.renew(ctx)
+	}
+	return a.client.Connect(ctx)
 }
 
 // act does one thing.
@@ -222,7 +243,9 @@ func (a *actorV1) run() {
 	ctx := context.Background()
 	err := a.client.Connect(ctx)
 	for err == nil && a.active.Err() == nil {
-		err = a.act(ctx)
+		if err = a.act(ctx); err == nil && a.client.Ended() != nil {
+			err = a.client.Connect(ctx)
+		}
 	}
 	a.failed(err)
 }
@@ -259,7 +282,7 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	config, _ := c.config("watcher", "")
 	watcher := follow.NewClient(config)
 	ctx := context.Background()
-	if _, err := watcher.Get(ctx, "/count?state=open"); err != nil {
+	if _, err := watcher.Get(ctx, "/top?limit=100&offset=0"); err != nil {
 		c.failed(err)
 		return
 	}
@@ -269,15 +292,33 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	}
 	defer watcher.Close()
 	for c.active.Err() == nil {
+		before := c.position(watcher)
 		for range 1 + random.IntN(6) {
 			if err := write(ctx, random); err != nil {
 				c.failed(err)
 				return
 			}
 		}
-		events := random.IntN(3)
-		_ = watcher.Wait(c.active, func(follow.View) bool { events--; return events < 0 }) // or until enough has happened
+		if random.IntN(4) > 0 {
+			_ = watcher.Wait(c.active, func(v follow.View) bool { return v.Progress().Position != before }) // or until enough has happened
+		}
 	}
+}
+
+// positions says how far the progress of each version 2 client has come.
+func (c *crowd) positions() (all []string) {
+	for _, a := range c.v2 {
+		_ = a.client.Wait(context.Background(), func(v follow.View) bool { // says yes at once
+			all = append(all, fmt.Sprintf("%s: %+v, stale %t, ended %v", a.client.Session, v.Progress(), v.Stale(), v.Ended()))
+			return true
+		})
+	}
+	return all
+}
+
+func (c *crowd) position(watcher *follow.Client) (p change.Position) {
+	_ = watcher.Wait(c.active, func(v follow.View) bool { p = v.Progress().Position; return true }) // says yes at once
+	return p
 }
 
 // settle waits until everybody holds the newest results, and notes what they
@@ -288,15 +329,18 @@ func (c *crowd) settle() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	newest := map[string]uint64{}
+	newest := map[string]*checker.Result{}
 	for _, view := range views() {
 		result, err := c.get(view)
 		if err != nil {
 			c.t.Fatalf("GET %s: %v", view.URL, err)
 		}
-		newest[view.URL+view.As] = result.Sum()
+		newest[view.URL+view.As] = result
 	}
 	for _, a := range c.v2 {
+		if err := a.again(ctx, nil); err != nil {
+			c.t.Errorf("%s: %v", a.client.Session, err)
+		}
 		if err := a.reach(ctx, position); err != nil {
 			_ = a.client.Wait(ctx, func(v follow.View) bool {
 				c.t.Errorf("%s did not come to %s: progress %+v, stale %t, ended %v", a.client.Session, position, v.Progress(), v.Stale(), v.Ended())
@@ -309,6 +353,11 @@ func (c *crowd) settle() {
 		a.client.Close()
 	}
 	for _, a := range c.v1 {
+		if a.client.Ended() != nil {
+			if err := a.client.Connect(ctx); err != nil {
+				c.t.Errorf("%s: %v", a.client.Session, err)
+			}
+		}
 		c.last(a.track, a.client.Session, a.as, newest, func(done func([]*follow.List) bool) error {
 			return a.client.Wait(ctx, done)
 		})
@@ -317,7 +366,7 @@ func (c *crowd) settle() {
 }
 
 // last waits until lists equal a plain GET, and notes them.
-func (c *crowd) last(track *checker.Track, name, as string, newest map[string]uint64, wait func(func([]*follow.List) bool) error) {
+func (c *crowd) last(track *checker.Track, name, as string, newest map[string]*checker.Result, wait func(func([]*follow.List) bool) error) {
 	wrong := ""
 	err := wait(func(lists []*follow.List) bool {
 		wrong = ""
@@ -326,7 +375,11 @@ func (c *crowd) last(track *checker.Track, name, as string, newest map[string]ui
 			if !ok {
 				want = newest[l.URL]
 			}
-			if l.Sum() != want || l.Ended {
+			meta := want.Meta
+			if strings.HasPrefix(name, "v1") {
+				meta = l.Meta // it is not told
+			}
+			if l.Sum() != follow.Sum(want.Items, meta) || l.Ended {
 				wrong += fmt.Sprintf(" %s (ended: %t %s)", l.URL, l.Ended, l.Why)
 			}
 		}

@@ -174,7 +174,7 @@ func (c *crowd) watchCount(states int) {
 			if n >= states {
 				c.enough()
 			} else if time.Since(moved) > patience {
-				c.failed(fmt.Errorf("stuck at %d of %d states", n, states))
+				c.failed(fmt.Errorf("stuck at %d of %d states: worker at %s, clients at %v", n, states, c.live.Status().Worker.Position, c.positions()))
 			}
 		}
 	}()

@@ -86,7 +86,8 @@ func (w *world) start(o options, listener net.Listener) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	config := wakeful.Config{Source: source, Limits: wakeful.Limits{Sessions: 100_000, FramesPerSecond: 10_000, FrameBurst: 10_000}}
+	// A session whose lists stay as they are hears of progress at heartbeats only.
+	config := wakeful.Config{Source: source, Heartbeat: 200 * time.Millisecond, Limits: wakeful.Limits{Sessions: 100_000, FramesPerSecond: 10_000, FrameBurst: 10_000}}
 	if o.config != nil {
 		o.config(&config)
 	}

@@ -67,6 +67,7 @@ type Set struct {
 	uses     []Use
 	declared []string
 	poll     time.Duration
+	until    time.Time
 	err      error
 }
 
@@ -117,6 +118,19 @@ func (s *Set) Poll(every time.Duration) {
 	}
 }
 
+// Until says that the result changes at t though no row does. The earliest
+// time counts.
+func (s *Set) Until(t time.Time) {
+	if s == nil || t.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.until.IsZero() || t.Before(s.until) {
+		s.until = t
+	}
+}
+
 // Fail notes that a read could not be recorded. The first error counts, and
 // makes the evaluation fail: a list that misses a dependency could stand still.
 func (s *Set) Fail(err error) {
@@ -144,6 +158,13 @@ func (s *Set) Interval() time.Duration {
 	return s.poll
 }
 
+// Deadline returns the earliest time that Until named, zero for none.
+func (s *Set) Deadline() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.until
+}
+
 // Uses returns each run of a statement, in order.
 func (s *Set) Uses() []Use {
 	s.mu.Lock()
@@ -161,11 +182,11 @@ func (s *Set) Declared() []string {
 }
 
 // Empty reports whether nothing was noted: no statement that reads a table, no
-// declared one, no interval.
+// declared one, no interval, no time.
 func (s *Set) Empty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.declared) > 0 || s.poll > 0 {
+	if len(s.declared) > 0 || s.poll > 0 || !s.until.IsZero() {
 		return false
 	}
 	return !slices.ContainsFunc(s.uses, func(u Use) bool { return len(u.Statement.Reads) > 0 })

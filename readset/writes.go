@@ -2,6 +2,7 @@ package readset
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -14,7 +15,11 @@ type Writes struct {
 	mu       sync.Mutex
 	open     int
 	position change.Position
+	commits  []change.Position
 }
+
+// maxCommits bounds the commits that are remembered one by one.
+const maxCommits = 64
 
 type writesKey struct{}
 
@@ -48,9 +53,22 @@ func (w *Writes) End(p change.Position) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open--
-	if p > w.position || !p.SameHistory(w.position) && p != "" {
+	if p == "" {
+		return
+	}
+	if len(w.commits) < maxCommits {
+		w.commits = append(w.commits, p)
+	}
+	if p > w.position || !p.SameHistory(w.position) {
 		w.position = p
 	}
+}
+
+// Commits returns the position of each commit, the first 64 of them.
+func (w *Writes) Commits() []change.Position {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.commits)
 }
 
 // Position returns the newest commit. ok is false where nothing was committed,

@@ -11,17 +11,21 @@ SKIPPED=.cache/skipped
 TIMES=()
 : >"$SKIPPED"
 
-# step NAME COMMAND...: runs it, says how long it took, ends the script where
-# it fails.
+# step NAME COMMAND...: runs it, says how long it took and how much of the
+# processors, ends the script where it fails.
 step() {
-	local name=$1 start=$SECONDS
+	local name=$1 status=0 TIMEFORMAT='%0R %0U %0S' real user system
 	shift
 	printf '\n== %s\n' "$name"
-	if ! "$@"; then
-		printf '\nFAILED: %s (%s), after %d s\n' "$name" "$*" $((SECONDS - start)) >&2
+	exec 3>&1 4>&2
+	{ time "$@" >&3 2>&4 || status=$?; } 2>.cache/time
+	exec 3>&- 4>&-
+	read -r real user system <.cache/time
+	TIMES+=("$(printf '%4d s  (CPU %4d s)  %s' "$real" $((user + system)) "$name")")
+	if [ "$status" != 0 ]; then
+		printf '\nFAILED: %s (%s), after %d s\n' "$name" "$*" "$real" >&2
 		exit 1
 	fi
-	TIMES+=("$(printf '%4d s  %s' $((SECONDS - start)) "$name")")
 }
 
 # skip WHAT: notes something that could not be had here.
@@ -34,7 +38,7 @@ skip() {
 summary() {
 	printf '\n== times\n'
 	printf '%s\n' "${TIMES[@]}"
-	printf '%4d s  in all\n' "$SECONDS"
+	printf '%4d s                in all\n' "$SECONDS"
 	[ -s "$SKIPPED" ] || return 0
 	printf '\n== skipped here\n'
 	cat "$SKIPPED"

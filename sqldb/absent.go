@@ -7,6 +7,8 @@ import (
 	"errors"
 )
 
+//lint:file-ignore SA1019 database/sql still honours the interfaces of its first days, so a wrapper must
+
 // What a driver does not implement is done here as database/sql documents it,
 // so that a wrapped driver behaves as the bare one.
 
@@ -37,7 +39,7 @@ func beginTx(ctx context.Context, c driver.Conn, opts driver.TxOptions) (driver.
 	if opts.ReadOnly {
 		return nil, errReadOnly
 	}
-	t, err := c.Begin() //nolint:staticcheck // the only way where BeginTx is absent
+	t, err := c.Begin()
 	if err == nil && ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), t.Rollback())
 	}
@@ -52,7 +54,7 @@ func stmtExec(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (dri
 	if err != nil {
 		return nil, err
 	}
-	return s.Exec(plain) //nolint:staticcheck // the only way where ExecContext is absent
+	return s.Exec(plain)
 }
 
 func stmtQuery(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
@@ -63,7 +65,7 @@ func stmtQuery(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (dr
 	if err != nil {
 		return nil, err
 	}
-	return s.Query(plain) //nolint:staticcheck // the only way where QueryContext is absent
+	return s.Query(plain)
 }
 
 // unnamed turns arguments into what a driver without contexts takes.
@@ -92,7 +94,7 @@ func queryerOf(c driver.Conn) driver.QueryerContext {
 	if q, ok := c.(driver.QueryerContext); ok {
 		return q
 	}
-	if q, ok := c.(driver.Queryer); ok { //nolint:staticcheck // database/sql still honours it
+	if q, ok := c.(driver.Queryer); ok {
 		return oldQueryer{q}
 	}
 	return nil
@@ -102,14 +104,14 @@ func execerOf(c driver.Conn) driver.ExecerContext {
 	if e, ok := c.(driver.ExecerContext); ok {
 		return e
 	}
-	if e, ok := c.(driver.Execer); ok { //nolint:staticcheck // database/sql still honours it
+	if e, ok := c.(driver.Execer); ok {
 		return oldExecer{e}
 	}
 	return nil
 }
 
 type oldQueryer struct {
-	driver.Queryer //nolint:staticcheck // database/sql still honours it
+	driver.Queryer
 }
 
 func (q oldQueryer) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
@@ -121,7 +123,7 @@ func (q oldQueryer) QueryContext(ctx context.Context, text string, args []driver
 }
 
 type oldExecer struct {
-	driver.Execer //nolint:staticcheck // database/sql still honours it
+	driver.Execer
 }
 
 func (e oldExecer) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {

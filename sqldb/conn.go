@@ -149,12 +149,42 @@ func (t *tx) end(text string, call func() error) (err error) {
 	return call()
 }
 
-// QueryContext runs a statement that returns rows.
-func (c *conn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	if c.queryer == nil {
-		return nil, driver.ErrSkip
+// A connection has the shortcuts past Prepare that the driver has: database/sql
+// converts arguments by other rules where they are absent.
+type (
+	queryPart struct{ c *conn }
+	execPart  struct{ c *conn }
+	queryConn struct {
+		*conn
+		queryPart
 	}
-	c.writer = readset.WritesFrom(ctx)
+	execConn struct {
+		*conn
+		execPart
+	}
+	fullConn struct {
+		*conn
+		queryPart
+		execPart
+	}
+)
+
+// offer returns the connection with the shortcuts that its driver has.
+func (c *conn) offer() driver.Conn {
+	switch {
+	case c.queryer != nil && c.execer != nil:
+		return &fullConn{c, queryPart{c}, execPart{c}}
+	case c.queryer != nil:
+		return &queryConn{c, queryPart{c}}
+	case c.execer != nil:
+		return &execConn{c, execPart{c}}
+	}
+	return c
+}
+
+// QueryContext runs a statement that returns rows.
+func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	c := q.c
 	if set := readset.From(ctx); set != nil {
 		return c.noteQuery(ctx, set, text, args, func() (driver.Rows, error) { return c.query(ctx, text, args) })
 	}
@@ -162,11 +192,8 @@ func (c *conn) QueryContext(ctx context.Context, text string, args []driver.Name
 }
 
 // ExecContext runs a statement and returns no rows.
-func (c *conn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	if c.execer == nil {
-		return nil, driver.ErrSkip
-	}
-	c.writer = readset.WritesFrom(ctx)
+func (e execPart) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	c := e.c
 	if set := readset.From(ctx); set != nil {
 		return c.noteExec(ctx, set, text, args, func() (driver.Result, error) { return c.exec(ctx, text, args) })
 	}
@@ -176,7 +203,10 @@ func (c *conn) ExecContext(ctx context.Context, text string, args []driver.Named
 // query runs a text on this connection. Several statements in one text run one
 // by one, so that each commit among them is seen when it is done.
 func (c *conn) query(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	parts := c.database.Split(text)
+	var parts []string
+	if c.execer != nil {
+		parts = c.database.Split(text)
+	}
 	for len(parts) > 1 {
 		if _, err := c.exec(ctx, parts[0], args); err != nil {
 			return nil, err

@@ -15,11 +15,14 @@ func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, arg
 	own func() (driver.Rows, error),
 ) (driver.Rows, error) {
 	statement, err := c.database.Describe(ctx, text)
+	if errors.Is(err, ErrSnapshotClosed) {
+		return nil, err
+	}
 	if err != nil {
 		rows, runErr := own()
 		return rows, c.undescribed(set, text, err, runErr)
 	}
-	set.Add(statement, values(args))
+	c.note(set, statement, args)
 	if statement.Writes {
 		c.writes(text)
 		return own()
@@ -45,6 +48,9 @@ func (c *conn) noteExec(ctx context.Context, set *readset.Set, text string, args
 	own func() (driver.Result, error),
 ) (driver.Result, error) {
 	statement, err := c.database.Describe(ctx, text)
+	if errors.Is(err, ErrSnapshotClosed) {
+		return nil, err
+	}
 	if err != nil {
 		result, runErr := own()
 		return result, c.undescribed(set, text, err, runErr)
@@ -52,9 +58,17 @@ func (c *conn) noteExec(ctx context.Context, set *readset.Set, text string, args
 	if statement.Writes {
 		c.writes(text)
 	} else {
-		set.Add(statement, values(args))
+		c.note(set, statement, args)
 	}
 	return own()
+}
+
+// note adds a run of a statement to the set.
+func (c *conn) note(set *readset.Set, statement *readset.Statement, args []driver.NamedValue) {
+	if r, ok := c.database.(Refiner); ok {
+		statement = r.Refine(statement, args)
+	}
+	set.Add(statement, values(args))
 }
 
 // writes notes that a statement may write, before it runs.

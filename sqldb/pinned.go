@@ -113,6 +113,17 @@ func (p *Pinned) Close(end func(driver.Conn) error) error {
 	return end(p.reader.conn)
 }
 
+// Do runs f on the connection while no other call is made, and the snapshot is
+// open.
+func (p *Pinned) Do(f func(driver.Conn) error) error {
+	p.reader.mu.Lock()
+	defer p.reader.mu.Unlock()
+	if p.reader.pinned != p {
+		return ErrSnapshotClosed
+	}
+	return f(p.reader.conn)
+}
+
 // query runs a statement in the snapshot.
 func (p *Pinned) query(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	p.reader.mu.Lock()

@@ -60,6 +60,13 @@ type Database interface {
 	Watch(conn driver.Conn) (Watcher, error)
 }
 
+// Refiner is implemented by a Database whose description of a statement may
+// depend on the arguments: date(?) tells the present when it is given 'now'.
+type Refiner interface {
+	// Refine returns the statement, or an altered copy of it.
+	Refine(statement *readset.Statement, args []driver.NamedValue) *readset.Statement
+}
+
 // Watcher brackets the driver calls of one connection. Its calls do not
 // overlap.
 type Watcher interface {
@@ -125,7 +132,7 @@ func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqldb: watch a connection: %w", err), raw.Close())
 	}
-	return newConn(raw, r.database, watch), nil
+	return newConn(raw, r.database, watch).offer(), nil
 }
 
 // errUnfinished stands for the result of a driver call that did not return.

@@ -1,5 +1,7 @@
 package sqldb
 
+//lint:file-ignore SA1019 database/sql still honours ColumnConverter, so a wrapper must
+
 import (
 	"context"
 	"database/sql/driver"
@@ -45,7 +47,11 @@ type stmt struct {
 // convertingStmt is the statement of a driver that converts by column.
 type convertingStmt struct {
 	*stmt
-	driver.ColumnConverter
+	converter driver.ColumnConverter
+}
+
+func (s *convertingStmt) ColumnConverter(i int) driver.ValueConverter {
+	return s.converter.ColumnConverter(i)
 }
 
 func (s *stmt) NumInput() int { return s.raw.NumInput() }

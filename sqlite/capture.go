@@ -142,7 +142,9 @@ func (c *capture) settle(err error) {
 	set, wrote := c.tx.changeset(), c.tx.wrote
 	if c.tx.schemaChanged {
 		c.source.forgetSchema()
+		c.source.logged.stale, c.source.logged.usable = true, false
 	}
+	c.source.logged.seen = max(c.source.logged.seen, c.tx.logID)
 	c.tx.reset()
 	c.before = mark{}
 	c.explicit = false
@@ -172,6 +174,7 @@ func (s *Source) committed(set change.Changeset, wrote bool, at, now header, kno
 	}
 	if now.commits != own && !set.Everything {
 		s.outside()
+		return
 	}
 	s.seen = now
 	return p

@@ -69,7 +69,7 @@ func (s *Source) describeIn(snapshot *Snapshot, text string) (statement *readset
 	if statement = s.descriptions.get(snapshot.version, text); statement != nil {
 		return statement, nil
 	}
-	err = snapshot.reader.Do(func(conn driver.Conn) error {
+	err = snapshot.pinned.Do(func(conn driver.Conn) error {
 		statement, err = s.describe(conn, snapshot.reader.auth, snapshot.version, text)
 		return err
 	})
@@ -88,7 +88,10 @@ func (s *Source) describe(conn driver.Conn, auth *authorizer, version int64, tex
 			return nil, err
 		}
 	}
-	found := &reading{schema: sch, columns: map[string]map[string]bool{}, functions: map[string]bool{}}
+	found := &reading{
+		schema: sch, columns: map[string]map[string]bool{},
+		functions: map[string]bool{}, views: map[string]bool{},
+	}
 	parts := split(text)
 	if parts == nil {
 		parts = []string{text}
@@ -159,13 +162,17 @@ type reading struct {
 	schema    *schema
 	columns   map[string]map[string]bool // of tables
 	functions map[string]bool            // lower case
-	texts     []string                   // of the statement and of the views in it
+	texts     []string                   // of the statements
+	views     map[string]bool
 	writes    bool
 }
 
 // action is told by SQLite of each thing that the statement will do.
-func (r *reading) action(action driversqlite.AuthorizerActionCode, arg1, arg2, schema, _ string,
+func (r *reading) action(action driversqlite.AuthorizerActionCode, arg1, arg2, schema, via string,
 ) driversqlite.AuthorizerReturnCode {
+	if _, ok := r.schema.views[via]; ok {
+		r.views[via] = true
+	}
 	switch action {
 	case driversqlite.AuthRead:
 		r.read(arg1, arg2, schema)
@@ -188,6 +195,7 @@ func (r *reading) read(name, column, schema string) {
 	} else if t := r.schema.tables[name]; t == nil && slices.Contains(valued, strings.ToLower(name)) {
 		return
 	} else if t != nil && t.kind == "view" {
+		r.views[name] = true
 		return // what it reads is told too
 	}
 	if r.columns[name] == nil {
@@ -214,7 +222,7 @@ func (r *reading) statement(text string, auth *authorizer) *readset.Statement {
 			s.Volatile = append(s.Volatile, name)
 		}
 	}
-	slices.Sort(s.Volatile)
+	s.Volatile = sorted(append(s.Volatile, r.clocks()...))
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/source"
@@ -150,7 +151,17 @@ func (s *Source) Stream(ctx context.Context, after change.Position) iter.Seq2[ch
 	}
 }
 
+// Waking the reader costs whoever commits as much as the commit itself, so in a
+// burst, which is more than burst commits each within lull of the one before,
+// the reader is woken once in lull and not for each of them.
+const (
+	burst = 4
+	lull  = 500 * time.Microsecond
+)
+
 func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func(change.Changeset, error) bool) {
+	var woken time.Time
+	quick := 0 // wakes that came within lull of the one before
 	for {
 		sets, reached, err := h.since(from)
 		if err == nil {
@@ -173,5 +184,11 @@ func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func
 		case <-h.wake:
 		case <-ctx.Done():
 		}
+		if now := time.Now(); now.Sub(woken) >= lull {
+			quick = 0
+		} else if quick++; quick >= burst {
+			sleep(ctx, lull)
+		}
+		woken = time.Now()
 	}
 }

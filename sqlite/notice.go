@@ -29,6 +29,7 @@ func (s *Source) notice(ctx context.Context) {
 	}
 	defer w.close()
 	for ctx.Err() == nil {
+		s.maintainLog(ctx)
 		if !w.wait(safetyInterval) {
 			s.look()
 			s.checkFile()
@@ -63,6 +64,7 @@ func (s *Source) poll(ctx context.Context) {
 		s.look()
 		if n%int(safetyInterval/pollInterval) == 0 {
 			s.checkFile()
+			s.maintainLog(ctx)
 		}
 	}
 }
@@ -106,6 +108,9 @@ func (s *Source) checkFile() {
 	s.metaMu.Lock()
 	defer s.metaMu.Unlock()
 	old := s.meta
+	if old == (closedConn{}) {
+		return
+	}
 	if err := s.attach(); err != nil {
 		s.log.Warn("sqlite: the database file was replaced by one that cannot be opened", "path", s.path, "error", err)
 		return

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +33,8 @@ type Config struct {
 	// BusyTimeout is how long a statement waits for another's lock. Default 5 s.
 	BusyTimeout time.Duration
 
-	// Pragmas are run on each new connection after the package's own, as
-	// "cache_size(-65536)". The journal mode is WAL and stays so.
+	// Pragmas are run on each new connection, as "cache_size(-65536)"; they
+	// replace the package's own of the same name. The journal mode must be WAL.
 	Pragmas []string
 
 	// Parameters are handed to the driver, as _time_format or _txlock; see
@@ -77,9 +78,11 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.history.Store(newHistory(s.keep))
+	s.logged.install = c.TriggerLog
 	if err := s.attach(); err != nil {
 		return nil, nil, explain(path, err)
 	}
+	s.maintainLog(context.Background())
 	return sql.OpenDB(sqldb.Record(connector, s)), s, nil
 }
 
@@ -125,16 +128,29 @@ func (c Config) dsn(path string) string {
 	for name, values := range c.Parameters {
 		query[name] = append([]string(nil), values...)
 	}
-	query["_pragma"] = append([]string{
+	pragmas := append(query["_pragma"], c.Pragmas...)
+	for _, own := range []string{
 		"busy_timeout(" + strconv.FormatInt(timeout.Milliseconds(), 10) + ")",
 		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
-	}, append(query["_pragma"], c.Pragmas...)...)
+	} {
+		given := func(p string) bool { return pragmaName(p) == pragmaName(own) }
+		if !slices.ContainsFunc(pragmas, given) { // the driver sorts them: the last one of a name is not the one given last
+			pragmas = append(pragmas, own)
+		}
+	}
+	query["_pragma"] = pragmas
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/… on Windows
 	}
 	name := url.URL{Path: slashed}
 	return "file://" + name.EscapedPath() + "?" + query.Encode()
+}
+
+func pragmaName(pragma string) string {
+	name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(pragma)), "(")
+	name, _, _ = strings.Cut(name, "=")
+	return strings.TrimSpace(name)
 }
 
 // attach opens the source's own connection and finds the newest commit. On an
@@ -149,6 +165,7 @@ func (s *Source) attach() error {
 		return errors.Join(err, conn.Close())
 	}
 	s.file, s.index, s.meta, s.metaAuth = info, index, conn, auth
+	s.logged = triggerLog{install: s.logged.install, stale: true}
 	seen, ok := index.read()
 	if !ok {
 		s.log.Warn("sqlite: the wal-index cannot be read; every commit counts as a change of everything", "path", s.path)

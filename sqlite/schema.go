@@ -21,6 +21,8 @@ type table struct {
 	columns []string
 	virtual []bool // generated, not stored; nil where no column is
 	keys    []string
+
+	withoutRowid bool
 }
 
 // reported says that changes of the table are for others to see.
@@ -37,7 +39,7 @@ type schema struct {
 	told    *readset.Schema   // the same, as statements carry it
 }
 
-const schemaQuery = `SELECT l.name, l.type, x.name, x.hidden, x.pk, x.type
+const schemaQuery = `SELECT l.name, l.type, l.wr, x.name, x.hidden, x.pk, x.type
 FROM pragma_table_list AS l LEFT JOIN pragma_table_xinfo(l.name, 'main') AS x ON l.type = 'table'
 WHERE l.schema = 'main' ORDER BY l.name, x.cid`
 
@@ -76,25 +78,25 @@ func (sch *schema) add(row []driver.Value) {
 	t := sch.tables[name]
 	if t == nil {
 		kind, _ := row[1].(string)
-		t = &table{name: name, kind: kind}
+		t = &table{name: name, kind: kind, withoutRowid: row[2] == int64(1)}
 		sch.tables[name] = t
 		sch.told.Tables[readset.Fold(name)] = &readset.Table{Name: name, View: kind == "view"}
 	}
-	column, ok := row[2].(string)
+	column, ok := row[3].(string)
 	if !ok {
 		return
 	}
 	t.columns = append(t.columns, column)
-	hidden, _ := row[3].(int64)
+	hidden, _ := row[4].(int64)
 	if hidden == 2 {
 		t.virtual = append(t.virtual, make([]bool, len(t.columns)-len(t.virtual))...)
 		t.virtual[len(t.columns)-1] = true
 	}
-	pk, _ := row[4].(int64)
+	pk, _ := row[5].(int64)
 	if pk > 0 {
 		t.keys = append(t.keys, column)
 	}
-	declared, _ := row[5].(string)
+	declared, _ := row[6].(string)
 	told := sch.told.Tables[readset.Fold(name)]
 	told.Columns = append(told.Columns, readset.Column{Name: column, Type: declared, Key: int(pk), Unstored: hidden == 2})
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"log/slog"
@@ -33,6 +34,8 @@ type Source struct {
 	index *walIndex
 	file  os.FileInfo // of the database, to tell when it is replaced
 	seen  header      // the newest commit that is in the history
+
+	logged triggerLog
 
 	// meta is a raw connection for questions about the schema. It also keeps
 	// the wal-index alive. Locked after mu.
@@ -69,7 +72,25 @@ func (s *Source) Close() error {
 	}
 	s.metaMu.Lock()
 	defer s.metaMu.Unlock()
-	return errors.Join(append(errs, s.meta.Close())...)
+	errs = append(errs, s.meta.Close())
+	s.meta = closedConn{}
+	return errors.Join(errs...)
+}
+
+// closedConn answers for the source's connection after Close: commits on a
+// handle that is still open go on, and are published as changes of everything.
+type closedConn struct{}
+
+func (closedConn) Prepare(string) (driver.Stmt, error) { return nil, errClosed }
+func (closedConn) Begin() (driver.Tx, error)           { return nil, errClosed }
+func (closedConn) Close() error                        { return nil }
+
+func (closedConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return nil, errClosed
+}
+
+func (closedConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return nil, errClosed
 }
 
 // publish gives a changeset the next number; mu is held.
@@ -81,29 +102,19 @@ func (s *Source) publish(set change.Changeset) { s.history.Load().append(set) }
 // after the next look. mu is held.
 func (s *Source) absorb() (h header, ok bool) {
 	h, ok = s.index.read()
-	switch {
-	case !ok:
-		s.outside()
-	case h.same(s.seen):
+	if ok && h.same(s.seen) {
 		s.seen = h
-	default:
-		s.outside()
-		s.seen = h
+		return h, true
 	}
-	return h, ok
+	return s.outside()
 }
 
-// outside publishes commits of others; mu is held.
-func (s *Source) outside() {
-	s.checkSchema()
-	s.publish(change.Changeset{Everything: true})
-}
-
-// checkSchema forgets the schema if it has changed.
+// checkSchema forgets the schema if it has changed; mu is held.
 func (s *Source) checkSchema() {
 	sch := s.schema.Load()
 	if sch == nil {
 		s.forgetSchema() // it may be being read
+		s.logged.stale = true
 		return
 	}
 	s.metaMu.Lock()
@@ -111,6 +122,7 @@ func (s *Source) checkSchema() {
 	s.metaMu.Unlock()
 	if err != nil || version != sch.version {
 		s.forgetSchema()
+		s.logged.stale = true
 	}
 }
 

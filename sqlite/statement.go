@@ -12,7 +12,7 @@ const (
 	verbSavepoint
 	verbRelease
 	verbRollbackTo
-	verbSchema // CREATE, ALTER, DROP
+	verbSchema // CREATE, ALTER, DROP, of what is not temporary
 )
 
 // statement is one text as far as a transaction needs to know it.
@@ -38,7 +38,12 @@ func classify(text string) statement {
 		return statement{verb: verbBegin}
 	case first.is("COMMIT"), first.is("END"):
 		return statement{verb: verbEnd}
-	case first.is("CREATE"), first.is("ALTER"), first.is("DROP"):
+	case first.is("CREATE"):
+		if t := l.next(); t.is("TEMP") || t.is("TEMPORARY") {
+			return statement{}
+		}
+		return statement{verb: verbSchema}
+	case first.is("ALTER"), first.is("DROP"):
 		return statement{verb: verbSchema}
 	case first.is("SAVEPOINT"):
 		return statement{verbSavepoint, l.next().text}

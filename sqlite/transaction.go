@@ -20,8 +20,10 @@ type transaction struct {
 	whole         map[string]bool // tables that are reported without rows
 	savepoints    []savepoint
 	bytes         int
+	space         []any
 	wrote         bool // a row of the main database, though it may be undone
 	schemaChanged bool
+	logID         int64 // the last row that it wrote to the trigger log
 }
 
 // tally counts the rows of one table.
@@ -39,6 +41,7 @@ type savepoint struct {
 type mark struct {
 	changes       int
 	schemaChanged bool
+	logID         int64
 }
 
 // maxBytes bounds the texts and blobs that one transaction keeps.
@@ -50,7 +53,7 @@ func (t *transaction) empty() bool {
 	return len(t.changes) == 0 && len(t.whole) == 0 && !t.schemaChanged
 }
 
-func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged} }
+func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged, t.logID} }
 
 func (t *transaction) reset() {
 	*t = transaction{source: t.source}
@@ -68,6 +71,7 @@ func (t *transaction) undo(to mark, stayed bool) {
 	}
 	t.changes = t.changes[:min(to.changes, len(t.changes))]
 	t.schemaChanged = to.schemaChanged
+	t.logID = to.logID // if the rows stayed, they are read as another's: too much, never too little
 }
 
 func (t *transaction) reportWhole(name string) {
@@ -152,7 +156,13 @@ func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 		}
 	}
 	tally := t.lastTally
-	if tally.whole || !t.last.reported() {
+	if !t.last.reported() {
+		if d.Op == sqlite3.SQLITE_INSERT && t.last.name == logTable {
+			t.logID = d.NewRowID
+		}
+		return
+	}
+	if tally.whole {
 		return
 	}
 	tally.rows++
@@ -163,11 +173,11 @@ func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 	row := change.Change{Table: t.last.name, Columns: t.last.columns}
 	switch d.Op {
 	case sqlite3.SQLITE_INSERT:
-		row.Kind, row.New = change.Insert, t.image(d.Count, d.New)
+		row.Kind, row.New = change.Insert, t.image(d, true)
 	case sqlite3.SQLITE_DELETE:
-		row.Kind, row.Old = change.Delete, t.image(d.Count, d.Old)
+		row.Kind, row.Old = change.Delete, t.image(d, false)
 	default:
-		row.Kind, row.Old, row.New = change.Update, t.image(d.Count, d.Old), t.image(d.Count, d.New)
+		row.Kind, row.Old, row.New = change.Update, t.image(d, false), t.image(d, true)
 		if unchanged(row.Old, row.New, t.last.virtual) {
 			return
 		}
@@ -215,26 +225,44 @@ func (t *transaction) overflow() {
 
 // image reads a row. Columns that SQLite cannot tell are Unknown, a whole image
 // that does not fit the schema is nil.
-func (t *transaction) image(count func() int, read func(...any) error) []any {
-	if count() != len(t.last.columns) {
+func (t *transaction) image(d *driversqlite.SQLitePreUpdateData, new bool) []any {
+	if d.Count() != len(t.last.columns) {
 		return nil
 	}
-	values := make([]any, len(t.last.columns))
-	if err := read(values...); err != nil {
+	values, err := t.room(len(t.last.columns)), error(nil)
+	if new {
+		err = d.New(values...)
+	} else {
+		err = d.Old(values...)
+	}
+	if err != nil {
 		return nil
 	}
-	for i, v := range values {
+	for _, v := range values {
 		switch v := v.(type) {
 		case string:
 			t.bytes += len(v)
 		case []byte:
 			t.bytes += len(v)
 		}
-		if t.last.virtual != nil && i < len(t.last.virtual) && t.last.virtual[i] {
+	}
+	for i, virtual := range t.last.virtual {
+		if virtual {
 			values[i] = change.Unknown
 		}
 	}
 	return values
+}
+
+// room returns space for a row. A transaction of many rows gets it for several
+// at a time.
+func (t *transaction) room(columns int) []any {
+	if len(t.space) < columns {
+		t.space = make([]any, columns*min(len(t.changes)+1, 64))
+	}
+	row := t.space[:columns:columns]
+	t.space = t.space[columns:]
+	return row
 }
 
 // unchanged reports an update that changed nothing. Virtual columns follow

@@ -23,13 +23,6 @@ func (h header) same(g header) bool {
 	return h.commits == g.commits && h.checksum == g.checksum
 }
 
-// after returns how many commits lie between g and h, ok false when the count
-// was begun anew in between.
-func (h header) after(g header) (n uint32, ok bool) {
-	n = h.commits - g.commits
-	return n, n != 0 && n < 1<<31
-}
-
 // walIndex reads the header from the -shm file. Calls must not overlap.
 type walIndex struct {
 	file *os.File

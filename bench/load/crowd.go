@@ -32,9 +32,12 @@ type crowd struct {
 	target   Target
 	name     string
 	sockets  []*socket
+	writer   *lean
+	witness  *crowd // one client that stays, while the others are away
 	observer string // id, as the GETs answered
 	epoch    string
 	seq      uint64
+	score    int64 // of the last change that it missed
 
 	needle atomic.Pointer[[]byte]
 	left   atomic.Int64
@@ -47,8 +50,8 @@ type crowd struct {
 	kept   []*lean // over which the GETs went
 }
 
-func newCrowd(t Target, name string, clients int) *crowd {
-	c := &crowd{target: t, name: name, done: make(chan int64, 1), sockets: make([]*socket, clients)}
+func newCrowd(t Target, name string) *crowd {
+	c := &crowd{target: t, name: name, done: make(chan int64, 1), sockets: make([]*socket, t.Clients)}
 	for i := range c.sockets {
 		c.sockets[i] = &socket{crowd: c, first: i == 0}
 	}
@@ -192,6 +195,9 @@ func (c *crowd) close() {
 	}
 	c.kept = nil
 }
+
+// pause is the quiet before a sample.
+func (c *crowd) pause() { time.Sleep(time.Duration(c.target.GapMicro) * time.Microsecond) }
 
 // observePath is the GET of one client.
 func (c *crowd) observePath(i int) string {

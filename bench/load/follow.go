@@ -81,12 +81,9 @@ func (c *crowd) greeting() string {
 }
 
 // change has a row written and waits until every client of c has it.
-func (l *Loader) change(c *crowd, row int, score int64) (nanoseconds int64, err error) {
-	if score == 0 {
-		score = l.nextScore()
-	}
+func (c *crowd) change(row int, score int64) (nanoseconds int64, err error) {
 	c.expect(needleOf(score), len(c.sockets))
-	at, err := l.write(row, score)
+	at, err := c.write(row, score)
 	if err != nil {
 		return 0, err
 	}
@@ -98,8 +95,8 @@ func (l *Loader) change(c *crowd, row int, score int64) (nanoseconds int64, err 
 }
 
 // write has a row written and returns when its commit had returned.
-func (l *Loader) write(row int, score int64) (at int64, err error) {
-	body, err := l.writer.do(l.writer.request("POST", fmt.Sprintf("/write?id=%d&score=%d", row, score)))
+func (c *crowd) write(row int, score int64) (at int64, err error) {
+	body, err := c.writer.do(c.writer.request("POST", fmt.Sprintf("/write?id=%d&score=%d", row, score)))
 	if err != nil {
 		return 0, err
 	}
@@ -113,18 +110,26 @@ func (l *Loader) write(row int, score int64) (at int64, err error) {
 // changes measures from the return of a commit to the arrival at the last of
 // the crowd.
 func (l *Loader) changes(s Series) (any, error) {
+	c, err := l.crowd(s.Crowd)
+	if err != nil {
+		return nil, err
+	}
 	var got Samples
 	for i := range s.N {
-		l.pause()
-		took, err := l.change(l.crowd, 1+i%10, s.Score)
+		score := s.Score
+		if score == 0 {
+			score = l.nextScore()
+		}
+		c.pause()
+		took, err := c.change(1+i%10, score)
 		if err != nil {
 			return nil, err
 		}
 		got.Nanoseconds = append(got.Nanoseconds, took)
 	}
-	l.pause()
-	got.Frames = l.crowd.taken()
-	if extra := l.crowd.extra.Load(); extra > 0 {
+	c.pause()
+	got.Frames = c.taken()
+	if extra := c.extra.Load(); extra > 0 {
 		return nil, fmt.Errorf("load: %d frames came twice", extra)
 	}
 	return got, nil
@@ -132,14 +137,17 @@ func (l *Loader) changes(s Series) (any, error) {
 
 // echoes measures the way to a bare server and back.
 func (l *Loader) echoes(s Series) (any, error) {
+	c, err := l.crowd(s.Crowd)
+	if err != nil {
+		return nil, err
+	}
 	var got Samples
-	c := l.crowd
 	for range s.N {
 		data, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte(s.Payload))))
 		if err != nil {
 			return nil, err
 		}
-		l.pause()
+		c.pause()
 		c.expect(s.Payload, 1)
 		start := role.Now()
 		if err := c.sockets[0].writeBytes(data); err != nil {
@@ -156,26 +164,31 @@ func (l *Loader) echoes(s Series) (any, error) {
 
 // Row asks for the deletion of a row.
 type Row struct {
-	ID int `json:"id"`
+	Crowd string `json:"crowd"`
+	ID    int    `json:"id"`
 }
 
 // dropRow deletes a row and answers with the frames of lists that this brings
 // to the first client, until a write that follows has arrived.
 func (l *Loader) dropRow(r Row) (any, error) {
+	c, err := l.crowd(r.Crowd)
+	if err != nil {
+		return nil, err
+	}
 	score := l.nextScore()
-	l.crowd.expect(needleOf(score), 1)
-	if _, err := l.writer.do(l.writer.request("POST", fmt.Sprintf("/drop?id=%d", r.ID))); err != nil {
+	c.expect(needleOf(score), 1)
+	if _, err := c.writer.do(c.writer.request("POST", fmt.Sprintf("/drop?id=%d", r.ID))); err != nil {
 		return nil, err
 	}
-	l.pause() // else both may be one diff
-	if _, err := l.write(app.Rows, score); err != nil {
+	c.pause() // else both may be one diff
+	if _, err := c.write(app.Rows, score); err != nil {
 		return nil, err
 	}
-	if _, err := l.crowd.arrived(); err != nil {
+	if _, err := c.arrived(); err != nil {
 		return nil, err
 	}
 	var got Samples
-	for _, text := range l.crowd.taken() {
+	for _, text := range c.taken() {
 		about := strings.HasPrefix(text, `{"msg":`) || strings.HasPrefix(text, `{"type":"changes"`) || strings.HasPrefix(text, `{"type":"snapshot"`)
 		if about && !strings.Contains(text, needleOf(score)) {
 			got.Frames = append(got.Frames, text)

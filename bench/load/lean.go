@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/role"
@@ -122,6 +121,3 @@ func requests(r Requests) (any, error) {
 		return app.Took{Nanoseconds: took}, nil
 	}
 }
-
-// pause is the quiet before a sample.
-func (l *Loader) pause() { time.Sleep(time.Duration(l.target.GapMicro) * time.Microsecond) }

@@ -24,16 +24,24 @@ const (
 
 // Target says what a crowd follows.
 type Target struct {
+	Crowd    string `json:"crowd"`     // what later calls name it
 	Addr     string `json:"addr"`      // host:port of the server
 	Write    string `json:"write"`     // host:port of who writes; "" is Addr
 	View     string `json:"view"`      // path and parameters of the list, for versions 1 and 2
 	Version  int    `json:"version"`   // Bare, V1 or V2
 	Clients  int    `json:"clients"`   // sockets
 	GapMicro int    `json:"gap_micro"` // quiet before each sample, microseconds
+	Absent   bool   `json:"absent"`    // not connected before they come back
+}
+
+// Crowd names one that was gathered.
+type Crowd struct {
+	Crowd string `json:"crowd"`
 }
 
 // Series asks for samples.
 type Series struct {
+	Crowd   string `json:"crowd"`
 	N       int    `json:"n"`
 	Payload string `json:"payload,omitempty"` // of an echo
 	Score   int64  `json:"score,omitempty"`   // that a bare server's frame contains; 0: a new one each time
@@ -48,18 +56,15 @@ type Samples struct {
 
 // Loader is the state of the load process between calls.
 type Loader struct {
-	target  Target
-	crowd   *crowd
-	witness *crowd // one client that stays, while the others are away
-	writer  *lean
-	score   int64
-	network int // of the source addresses in use
-	crowds  int // made so far: each has sessions of its own
+	crowds  map[string]*crowd
+	score   int64 // written last
+	network int   // of the source addresses in use
+	made    int   // crowds so far: each has sessions of its own
 }
 
 // Verbs is what the load process can do.
 func Verbs() map[string]role.Verb {
-	l := &Loader{score: 1_000_000}
+	l := &Loader{crowds: map[string]*crowd{}, score: 1_000_000}
 	return map[string]role.Verb{
 		"gather":   role.Do(l.gather),
 		"leave":    role.Do(l.leave),
@@ -74,33 +79,53 @@ func Verbs() map[string]role.Verb {
 
 // gather opens the sockets of a crowd, and subscribes them.
 func (l *Loader) gather(t Target) (any, error) {
+	c, err := l.open(t)
+	if err == nil {
+		l.crowds[t.Crowd] = c
+	}
+	return role.None{}, err
+}
+
+func (l *Loader) open(t Target) (*crowd, error) {
 	if t.Write == "" {
 		t.Write = t.Addr
 	}
-	l.target = t
-	l.crowd = newCrowd(t, l.nextName(), t.Clients)
+	l.made++
+	c := newCrowd(t, fmt.Sprintf("crowd%d", l.made))
 	var err error
-	if l.writer, err = dialLean(t.Write); err != nil {
+	if c.writer, err = dialLean(t.Write); err != nil {
 		return nil, err
 	}
-	if err := l.crowd.subscribe(); err != nil {
+	if err := c.subscribe(); err != nil {
 		return nil, err
 	}
-	return role.None{}, l.crowd.connect(l.nextNetwork(), l.crowd.greeting())
+	if t.Absent {
+		return c, nil
+	}
+	return c, c.connect(l.nextNetwork(), c.greeting())
 }
 
 // leave closes all that gather opened.
-func (l *Loader) leave(role.None) (any, error) {
-	for _, c := range []*crowd{l.crowd, l.witness} {
+func (l *Loader) leave(which Crowd) (any, error) {
+	c, err := l.crowd(which.Crowd)
+	if err != nil {
+		return nil, err
+	}
+	delete(l.crowds, which.Crowd)
+	for _, c := range []*crowd{c, c.witness} {
 		if c != nil {
 			c.close()
+			c.writer.conn.Close()
 		}
 	}
-	if l.writer != nil {
-		l.writer.conn.Close()
-	}
-	l.crowd, l.witness, l.writer = nil, nil, nil
 	return role.None{}, nil
+}
+
+func (l *Loader) crowd(name string) (*crowd, error) {
+	if c := l.crowds[name]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("load: no crowd %q", name)
 }
 
 // nextNetwork numbers the source addresses: connections that were just closed
@@ -108,11 +133,6 @@ func (l *Loader) leave(role.None) (any, error) {
 func (l *Loader) nextNetwork() int {
 	l.network = l.network%200 + 1
 	return l.network
-}
-
-func (l *Loader) nextName() string {
-	l.crowds++
-	return fmt.Sprintf("crowd%d", l.crowds)
 }
 
 func (l *Loader) nextScore() int64 {

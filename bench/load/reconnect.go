@@ -12,36 +12,35 @@ import (
 // missed is how many changes a crowd has to catch up with.
 const missed = 3
 
-// away takes the crowd off the network, and makes the changes that it misses,
-// where it follows anything. It answers when a client that stayed has them.
-func (l *Loader) away(role.None) (any, error) {
-	if l.target.Version == Bare {
-		l.crowd.close()
-		return role.None{}, nil
+// away takes the crowd off the network, and makes the changes that it misses.
+// It answers when a client that stayed has them.
+func (l *Loader) away(which Crowd) (any, error) {
+	c, err := l.crowd(which.Crowd)
+	if err != nil {
+		return nil, err
 	}
-	if l.witness == nil {
-		l.witness = newCrowd(l.target, l.nextName(), 1)
-		if err := l.witness.subscribe(); err != nil {
-			return nil, err
-		}
-		if err := l.witness.connect(l.nextNetwork(), l.witness.greeting()); err != nil {
+	if c.witness == nil {
+		t := c.target
+		t.Clients = 1
+		if c.witness, err = l.open(t); err != nil {
 			return nil, err
 		}
 	}
 	// All have the same list, and are known to have it.
-	if _, err := l.change(l.crowd, 1, 0); err != nil {
+	if _, err := c.change(1, l.nextScore()); err != nil {
 		return nil, err
 	}
-	l.pause()
-	l.crowd.note()
-	l.crowd.close()
-	l.pause()
+	c.pause()
+	c.note()
+	c.close()
+	c.pause()
 	for row := 1; row <= missed; row++ {
-		if _, err := l.change(l.witness, row, 0); err != nil {
+		if _, err := c.witness.change(row, l.nextScore()); err != nil {
 			return nil, err
 		}
-		l.pause()
+		c.pause()
 	}
+	c.score = l.score
 	return role.None{}, nil
 }
 
@@ -60,15 +59,18 @@ func (c *crowd) note() {
 
 // back brings the crowd back at once and answers with the time until each of
 // them has the last change that it missed; bare ones, until each is connected.
-func (l *Loader) back(role.None) (any, error) {
-	c := l.crowd
+func (l *Loader) back(which Crowd) (any, error) {
+	c, err := l.crowd(which.Crowd)
+	if err != nil {
+		return nil, err
+	}
 	network := l.nextNetwork()
-	c.expect(needleOf(l.score), len(c.sockets))
+	c.expect(needleOf(c.score), len(c.sockets))
 	start := role.Now()
 	if err := c.connect(network, c.resume()); err != nil {
 		return nil, err
 	}
-	if l.target.Version == Bare {
+	if c.target.Version == Bare {
 		return app.Took{Nanoseconds: role.Now() - start}, nil
 	}
 	at, err := c.arrived()

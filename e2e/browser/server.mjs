@@ -8,6 +8,7 @@ export class Server {
     this.db = db;
     this.listen = '127.0.0.1:0';
     this.errors = '';
+    process.on('exit', () => this.process?.kill('SIGKILL')); // never outlives the test
   }
 
   // start resolves when the server has printed its URL.

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds the demo and runs it in Chromium. Exit code 77: the browser or its
-# driver cannot be had here.
+# Tests the page's client by itself, then builds the demo and runs it in
+# Chromium. Exit code 77: the browser or its driver cannot be had here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+node --test e2e/browser/live.test.mjs
 
 CHROMIUM=${CHROMIUM:-$(command -v chromium chromium-browser google-chrome | head -n 1 || true)}
 [ -n "$CHROMIUM" ] || { echo "no Chromium"; exit 77; }

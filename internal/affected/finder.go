@@ -10,7 +10,7 @@ import (
 
 // maxKeys bounds the keys under which one conjunction is filed. What is beyond
 // it is checked row by row.
-const maxKeys = 512
+const maxKeys = 4096
 
 // entry is one conjunction of one place: filed by its first atoms, and checked
 // by the rest of them.

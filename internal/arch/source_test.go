@@ -53,6 +53,11 @@ func (p *pkg) imports() []string {
 	return slices.Compact(paths)
 }
 
+// ships reports whether the package has files beside its tests.
+func (p *pkg) ships() bool {
+	return slices.ContainsFunc(p.files, func(f *file) bool { return !f.test })
+}
+
 func (f *file) line(at token.Pos) int { return f.set.Position(at).Line }
 
 var read = sync.OnceValues(func() ([]*pkg, error) {

@@ -47,7 +47,10 @@ type Checker struct {
 	states  atomic.Int64
 }
 
-type viewName struct{ url, as string }
+type viewName struct {
+	url, as string
+	bare    bool
+}
 
 // States counts the states of lists that were noted so far.
 func (c *Checker) States() int { return int(c.states.Load()) }
@@ -65,8 +68,12 @@ const maxTexts = 20_000
 func New(views ...*View) *Checker {
 	c := &Checker{byName: map[viewName]int{}, texts: map[uint64]string{}}
 	for _, view := range views {
-		c.byName[viewName{view.URL, view.As}] = len(c.views)
+		c.byName[viewName{view.URL, view.As, false}] = len(c.views)
 		c.views = append(c.views, view)
+		bare := *view
+		bare.Meta = Query{}
+		c.byName[viewName{view.URL, view.As, true}] = len(c.views)
+		c.views = append(c.views, &bare)
 	}
 	return c
 }

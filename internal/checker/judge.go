@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/wakeful-dev/wakeful/change"
 )
@@ -71,8 +72,25 @@ func (j *judge) violation(view int32, kind, detail string) {
 	if view >= 0 {
 		name = j.c.views[view].URL
 	}
-	detail = fmt.Sprintf("record %d: %s", j.at, detail)
+	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.before())
 	j.report.Violations = append(j.report.Violations, Violation{j.track.name, name, kind, detail})
+}
+
+// told is how many records a violation shows.
+const told = 14
+
+// before lists what the client was shown up to the record in hand.
+func (j *judge) before() string {
+	var out strings.Builder
+	for i := max(0, j.at-told+1); i <= j.at; i++ {
+		r := &j.track.records[i]
+		fmt.Fprintf(&out, "\n\t%d %s %s", i, kindNames[r.kind], r.position)
+		for _, view := range append(r.views(), r.lists...) {
+			fmt.Fprintf(&out, " %s", j.c.views[view].URL)
+		}
+		out.WriteString(" " + r.detail)
+	}
+	return out.String()
 }
 
 func (j *judge) holding(view int32) *holding {

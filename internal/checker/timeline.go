@@ -24,7 +24,8 @@ func (h *history) floor(p change.Position) int {
 	}
 	for i := len(h.commits) - 1; i >= 0; i-- {
 		if c := h.commits[i]; p.Reaches(c.position) {
-			return 1 + sort.Search(len(h.numbers), func(i int) bool { return h.numbers[i] >= c.number })
+			// A transaction that changed no row is not in the log.
+			return sort.Search(len(h.numbers), func(i int) bool { return h.numbers[i] > c.number })
 		}
 	}
 	return 0

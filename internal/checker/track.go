@@ -12,8 +12,16 @@ type Track struct {
 	c       *Checker
 	name    string
 	as      string // whose rights it has
+	bare    bool   // version 1: what a page has beside its items is not told
 	records []record
 	seen    map[*follow.List]int // the view of a list
+}
+
+// TrackV1 is Track for a version 1 client.
+func (c *Checker) TrackV1(name, as string) *Track {
+	t := c.Track(name, as)
+	t.bare = true
+	return t
 }
 
 // kind says what a record is about.
@@ -30,6 +38,8 @@ const (
 	faultRecord
 )
 
+var kindNames = [...]string{"state", "message", "progress", "whole", "proof", "dropped", "last", "fault"}
+
 // record is one thing that happened.
 type record struct {
 	kind     kind
@@ -39,7 +49,7 @@ type record struct {
 	sum      uint64
 	position change.Position
 	lists    []int32 // views, where there are several
-	detail   string  // faultRecord
+	detail   string  // for people
 }
 
 func (r *record) views() []int32 {
@@ -65,13 +75,17 @@ func (c *Checker) Track(name, as string) *Track {
 func (t *Track) Watch() follow.Watch {
 	return follow.Watch{
 		State: func(l *follow.List) {
-			t.note(record{kind: stateRecord, position: l.Position}, l)
+			r := record{kind: stateRecord, position: l.Position, detail: fmt.Sprintf("%s:%d", l.Epoch, l.Seq)}
+			if l.ByHTTP {
+				r.detail += " by HTTP"
+			}
+			t.note(r, l)
 		},
 		Message: func(l *follow.List, m follow.Message) {
 			t.note(record{kind: messageRecord, removed: m.Removed, order: int32(m.Order)}, l)
 		},
 		Progress: func(p follow.Progress, lists []*follow.List) {
-			r := record{kind: progressRecord, position: p.Position}
+			r := record{kind: progressRecord, position: p.Position, detail: fmt.Sprintf("behind: %d", len(p.Behind))}
 			if p.Whole {
 				r.kind = wholeRecord
 			}
@@ -97,6 +111,9 @@ func (t *Track) note(r record, l *follow.List) {
 		return
 	}
 	r.view, r.sum = int32(view), l.Sum()
+	if t.bare {
+		r.sum = follow.Sum(l.Items, nil)
+	}
 	t.c.states.Add(1)
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
@@ -127,9 +144,9 @@ func (t *Track) view(l *follow.List) (int, bool) {
 	}
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
-	view, ok = t.c.byName[viewName{l.URL, t.as}]
+	view, ok = t.c.byName[viewName{l.URL, t.as, t.bare}]
 	if !ok {
-		view, ok = t.c.byName[viewName{l.URL, ""}]
+		view, ok = t.c.byName[viewName{l.URL, "", t.bare}]
 	}
 	if !ok {
 		view = -1

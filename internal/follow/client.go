@@ -132,6 +132,9 @@ func (c *Client) write(message any) error {
 	if err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
+	if c.socket == nil && c.ended != nil {
+		return c.ended
+	}
 	if c.socket == nil {
 		return errors.New("follow: not connected")
 	}

@@ -102,7 +102,11 @@ func (g *Gateway) observerID(host, target, identity string, header http.Header) 
 	field(mac, "observer")
 	field(mac, strings.ToLower(host))
 	field(mac, path)
-	params := splitQuery(query)
+	params, exact := splitQuery(query)
+	if exact {
+		query = "" // the parameters say it all
+	}
+	field(mac, query)
 	names := slices.Sorted(maps.Keys(params))
 	number(mac, len(names))
 	for _, name := range names {
@@ -177,15 +181,18 @@ func unescape(text string) string {
 	return text
 }
 
-// splitQuery decodes a query into the values of each name, in order.
-func splitQuery(query string) map[string][]string {
-	params := map[string][]string{}
+// splitQuery decodes a query into the values of each name, in order. It is
+// exact unless parsers may read the query in different ways.
+func splitQuery(query string) (params map[string][]string, exact bool) {
+	params, exact = map[string][]string{}, !strings.Contains(query, ";")
 	pairs(query, func(raw, name string) bool {
 		_, value, _ := strings.Cut(raw, "=")
 		params[name] = append(params[name], unescape(value))
+		_, err := url.QueryUnescape(raw)
+		exact = exact && err == nil
 		return true
 	})
-	return params
+	return params, exact
 }
 
 // observing returns the session that a query asks to observe for.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -19,14 +20,31 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
-// client is a WebSocket client of a test, which sees every frame.
+// client is a WebSocket client of a test, which sees every frame. It takes
+// them off the connection as they come; a ping is answered when the test has
+// read all before it.
 type client struct {
 	t      testing.TB
 	conn   net.Conn
-	in     *bufio.Reader
-	pings  [][]byte // payloads seen
-	mute   bool     // does not answer pings
+	frames chan ws.Frame // closed at the end of the connection
+	pings  [][]byte      // payloads seen
+	mute   bool          // does not answer pings
 	cookie string
+}
+
+func (c *client) receive(in *bufio.Reader) {
+	defer close(c.frames)
+	for {
+		header, err := ws.ReadHeader(in)
+		if err != nil {
+			return
+		}
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(in, payload); err != nil {
+			return
+		}
+		c.frames <- ws.Frame{Header: header, Payload: payload}
+	}
 }
 
 // refusedError is a handshake that was answered with a status.
@@ -40,7 +58,7 @@ func (h *house) tryDial(session string, v version, lines ...string) (*client, er
 		name, value, _ := strings.Cut(line, ": ")
 		header.Add(name, value)
 	}
-	c := &client{t: h.t}
+	c := &client{t: h.t, frames: make(chan ws.Frame, 100_000)}
 	dialer := ws.Dialer{
 		Header:  ws.HandshakeHeaderHTTP(header),
 		Timeout: 5 * time.Second,
@@ -65,7 +83,8 @@ func (h *house) tryDial(session string, v version, lines ...string) (*client, er
 	if in == nil {
 		in = bufio.NewReader(conn)
 	}
-	c.conn, c.in = conn, in
+	c.conn = conn
+	go c.receive(in)
 	h.t.Cleanup(func() { _ = conn.Close() })
 	return c, nil
 }
@@ -89,29 +108,37 @@ func (e *closedError) Error() string { return fmt.Sprintf("closed: %d %s", e.cod
 
 // readFrame returns the next text frame; pings are answered on the way.
 func (c *client) readFrame(wait time.Duration) ([]byte, error) {
-	_ = c.conn.SetReadDeadline(time.Now().Add(wait))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	for {
-		header, err := ws.ReadHeader(c.in)
-		if err != nil {
-			return nil, err
-		}
-		payload := make([]byte, header.Length)
-		if _, err := io.ReadFull(c.in, payload); err != nil {
-			return nil, err
-		}
-		switch header.OpCode {
-		case ws.OpText:
-			return payload, nil
-		case ws.OpPing:
-			c.pings = append(c.pings, payload)
-			if !c.mute {
-				c.write(ws.OpPong, payload)
+		select {
+		case <-timer.C:
+			return nil, os.ErrDeadlineExceeded
+		case f, ok := <-c.frames:
+			if !ok {
+				return nil, io.EOF
 			}
-		case ws.OpClose:
-			code, reason := ws.ParseCloseFrameData(payload)
-			return nil, &closedError{int(code), reason}
+			if text, err := c.take(f); text != nil || err != nil {
+				return text, err
+			}
 		}
 	}
+}
+
+func (c *client) take(f ws.Frame) (text []byte, err error) {
+	switch f.Header.OpCode {
+	case ws.OpText:
+		return f.Payload, nil
+	case ws.OpPing:
+		c.pings = append(c.pings, f.Payload)
+		if !c.mute {
+			c.write(ws.OpPong, f.Payload)
+		}
+	case ws.OpClose:
+		code, reason := ws.ParseCloseFrameData(f.Payload)
+		return nil, &closedError{int(code), reason}
+	}
+	return nil, nil
 }
 
 func (c *client) write(op ws.OpCode, payload []byte) {
@@ -149,7 +176,7 @@ type frame struct {
 
 func (c *client) next() frame {
 	c.t.Helper()
-	raw, err := c.readFrame(5 * time.Second)
+	raw, err := c.readFrame(waitMost)
 	if err != nil {
 		c.t.Fatalf("read: %v", err)
 	}
@@ -191,7 +218,7 @@ func (c *client) until(kind string) (frame, []frame) {
 func (c *client) expectClose(code int) {
 	c.t.Helper()
 	for {
-		raw, err := c.readFrame(5 * time.Second)
+		raw, err := c.readFrame(waitMost)
 		var closed *closedError
 		switch {
 		case errors.As(err, &closed):
@@ -272,7 +299,7 @@ func text(list []diff.Item) string {
 func (c *client) follow(m *model, want []diff.Item) {
 	c.t.Helper()
 	for m.String() != text(want) {
-		raw, err := c.readFrame(5 * time.Second)
+		raw, err := c.readFrame(waitMost)
 		if err != nil {
 			c.t.Fatalf("client holds %s, want %s: %v", m, text(want), err)
 		}

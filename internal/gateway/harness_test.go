@@ -21,6 +21,9 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
+// waitMost bounds every wait of a test.
+const waitMost = 5 * time.Second
+
 // fakeWorker answers for the paths of its lists, and sends what a test says.
 type fakeWorker struct {
 	t    testing.TB
@@ -156,7 +159,7 @@ func (w *fakeWorker) asks() int {
 // await waits until the worker has seen what cond looks for.
 func (w *fakeWorker) await(what string, cond func() bool) {
 	w.t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(waitMost)
 	for {
 		w.mu.Lock()
 		ok, changed := cond(), w.changed
@@ -270,7 +273,7 @@ func newHouse(t testing.TB, cfg Config, app http.Handler) *house {
 // awaitEvent waits for an event of that kind.
 func (h *house) awaitEvent(kind event.Kind) event.Event {
 	h.t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(waitMost)
 	for {
 		select {
 		case e := <-h.events:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/mark"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
@@ -31,8 +32,10 @@ type Outcome struct {
 	Body   []byte
 	// Reads is what the run read, View what its route said of itself (nil if
 	// the route is not marked).
-	Reads    *readset.Set
-	View     *mark.View
+	Reads *readset.Set
+	View  *mark.View
+	// Commits are the positions of what the run itself has written.
+	Commits  []change.Position
 	Snapshot source.Snapshot
 	Took     time.Duration
 	// Panic is what the handler panicked with, TimedOut that it was given up;
@@ -49,7 +52,9 @@ func Run(ctx context.Context, app http.Handler, request *bus.Request, snapshot s
 	defer cancel()
 	reads := &readset.Set{Snapshot: snapshot}
 	route := &mark.Mark{Evaluating: true}
-	ctx = mark.NewContext(readset.NewContext(ctx, reads), route)
+	writes := &readset.Writes{}
+	ctx = readset.NewWritesContext(readset.NewContext(ctx, reads), writes)
+	ctx = mark.NewContext(ctx, route)
 	began := time.Now()
 	outcome := &Outcome{Reads: reads, Snapshot: snapshot}
 	r, err := newRequest(ctx, request)
@@ -69,7 +74,7 @@ func Run(ctx context.Context, app http.Handler, request *bus.Request, snapshot s
 		outcome.TimedOut = true
 	}
 	outcome.Took = time.Since(began)
-	outcome.View = route.View()
+	outcome.View, outcome.Commits = route.View(), writes.Commits()
 	if outcome.Panic == "" && !outcome.TimedOut {
 		outcome.Status, outcome.Header, outcome.Body = answer.status(), answer.header, answer.body.Bytes()
 	}
@@ -96,7 +101,7 @@ func newRequest(ctx context.Context, request *bus.Request) (*http.Request, error
 	r.RemoteAddr = request.RemoteAddr
 	for name, values := range request.Header {
 		if !slices.Contains(withheld, name) {
-			r.Header[name] = values
+			r.Header[name] = slices.Clone(values) // the app may alter them
 		}
 	}
 	if request.TLS {

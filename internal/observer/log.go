@@ -1,6 +1,10 @@
 package observer
 
-import "github.com/wakeful-dev/wakeful/wire"
+import (
+	"slices"
+
+	"github.com/wakeful-dev/wakeful/wire"
+)
 
 // log keeps the newest diffs of one epoch, oldest first, within bounds. It
 // holds no lists: a thousand versions of a long list would be large together.
@@ -26,13 +30,14 @@ func (l *log) add(c *wire.Changes) {
 }
 
 // since returns the diffs with a number above seq, given that newest is the
-// newest number. ok is false where some of them are gone.
+// newest number. ok is false where some of them are gone. The slice is the
+// caller's: it may go to another goroutine.
 func (l *log) since(seq, newest uint64) (diffs []*wire.Changes, ok bool) {
 	missing := newest - seq
 	if missing > uint64(len(l.diffs)) {
 		return nil, false
 	}
-	return l.diffs[uint64(len(l.diffs))-missing:], true
+	return slices.Clone(l.diffs[uint64(len(l.diffs))-missing:]), true
 }
 
 // size is roughly what a diff takes in memory, in bytes.

@@ -124,7 +124,7 @@ func judgeReads(o *Outcome, again bool, covers func(table string) error) *Verdic
 	if err := o.Reads.Err(); err != nil {
 		return problem(http.StatusInternalServerError, wire.CodeNothingRead, fmt.Sprintf("view %s: %v", name, err))
 	}
-	if o.Reads.Interval() > 0 {
+	if o.Reads.Interval() > 0 || !o.Reads.Deadline().IsZero() {
 		return nil
 	}
 	if o.Reads.Empty() && !again {
@@ -136,7 +136,7 @@ func judgeReads(o *Outcome, again bool, covers func(table string) error) *Verdic
 	if names := o.Reads.Volatile(); len(names) > 0 {
 		return problem(http.StatusInternalServerError, wire.CodeVolatileView, fmt.Sprintf(
 			"view %s calls %s, so its result changes although no row does: pass the value in as an argument, "+
-				"or have it evaluated at an interval with wakeful.Poll(ctx, interval)", name, strings.Join(names, ", ")))
+				"or have it evaluated at an interval with wakeful.Poll(ctx, interval) or at a time with wakeful.Until(ctx, t)", name, strings.Join(names, ", ")))
 	}
 	return judgeCover(o, covers)
 }

@@ -45,7 +45,7 @@ func (w *Worker) read(ctx context.Context, from change.Position, wait *time.Dura
 
 // restart begins a stream at a position: what is older is not known.
 func (w *Worker) restart(from change.Position) {
-	w.processed = from
+	w.moveTo(from)
 	w.recent.restart(from)
 	if w.streaming {
 		return
@@ -57,6 +57,22 @@ func (w *Worker) restart(from change.Position) {
 	}
 }
 
+// moveTo notes how far the changes are taken in. Where that is another history,
+// what is waited for in the former will not come: the beginning of this one
+// is newer.
+func (w *Worker) moveTo(at change.Position) {
+	if !at.SameHistory(w.processed) {
+		for o := range w.asking {
+			for i := range o.waiting {
+				if need := &o.waiting[i].need; !need.SameHistory(at) {
+					*need = at
+				}
+			}
+		}
+	}
+	w.processed = at
+}
+
 func (w *Worker) sourceLost(err error) {
 	w.streaming = false
 	w.cfg.Events.Record(event.Event{Kind: event.SourceLost, Detail: err.Error()})
@@ -64,8 +80,12 @@ func (w *Worker) sourceLost(err error) {
 
 // note takes in one changeset.
 func (w *Worker) note(c *change.Changeset) {
-	w.recent.add(c)
-	w.processed = c.Position
+	w.moveTo(c.Position)
+	if w.round == nil && len(w.running) == 0 {
+		w.recent.restart(c.Position) // every later snapshot has it
+	} else {
+		w.recent.add(c)
+	}
 	w.index.Affected(c, func(id string) {
 		if o := w.observers[id]; o != nil {
 			w.touch(o, c)
@@ -80,13 +100,22 @@ func (w *Worker) touch(o *live, c *change.Changeset) {
 		return
 	}
 	if o.running != nil && o.running.contains(c) {
+		o.running.lacks(c)
+		return
+	}
+	if o.isOwn(c.Position) {
 		return
 	}
 	w.markDirty(o, c.Position)
 }
 
 func (w *Worker) markDirty(o *live, stale change.Position) {
-	if o.dirty || o.ended || o.stamp == nil {
+	o.causes.add(stale)
+	if o.ended || o.stamp == nil {
+		return
+	}
+	if o.dirty {
+		o.stale = first(o.stale, stale)
 		return
 	}
 	o.dirty, o.stale = true, stale
@@ -94,6 +123,15 @@ func (w *Worker) markDirty(o *live, stale change.Position) {
 		o.listed = true
 		w.dirty = append(w.dirty, o)
 	}
+}
+
+// first is the earlier of two positions; "", which is before all, where they do
+// not compare.
+func first(a, b change.Position) change.Position {
+	if !a.SameHistory(b) {
+		return ""
+	}
+	return min(a, b)
 }
 
 // catchUp looks at the changes after a list's snapshot with the reads that
@@ -105,9 +143,11 @@ func (w *Worker) catchUp(o *live) {
 		return
 	}
 	for _, c := range changes {
-		if affected.Touches(o.reads, c) {
+		if !o.isOwn(c.Position) && affected.Touches(o.reads, c) {
 			w.markDirty(o, c.Position)
-			return
+			if len(o.own) == 0 {
+				return // which changes did it only matters beside own ones
+			}
 		}
 	}
 }

@@ -35,13 +35,15 @@ type rig struct {
 	mu      sync.Mutex
 	answers map[uint64]*bus.Observed
 	rounds  []*bus.Round
+	came    []bus.Body             // all of it, in order
 	lists   map[string][]diff.Item // as the rounds leave them
 	seqs    map[string]uint64
 }
 
 // newRig starts a worker whose app has one view, /items, over a table item
-// (id, name, score), and a table other that no view reads.
-func newRig(t *testing.T, cfg Config) *rig {
+// (id, name, score), and a table other that no view reads. adjust has the last
+// word on the configuration.
+func newRig(t *testing.T, cfg Config, adjust ...func(*rig, *Config)) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, mux: http.NewServeMux(), events: event.NewRecorder(nil, nil),
@@ -54,6 +56,9 @@ func newRig(t *testing.T, cfg Config) *rig {
 	r.view("/items", nil)
 	cfg.Bus, cfg.Source, cfg.Events = bus.New(), r.db, r.events
 	cfg.App = func() http.Handler { return r.mux }
+	for _, f := range adjust {
+		f(r, &cfg)
+	}
 	var err error
 	if r.worker, err = New(cfg); err != nil {
 		t.Fatal(err)
@@ -110,6 +115,7 @@ func (r *rig) handle(path string, view mark.View, do http.HandlerFunc) {
 func (r *rig) receive(body bus.Body) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.came = append(r.came, body)
 	switch m := body.(type) {
 	case *bus.Observed:
 		r.answers[m.ID] = m

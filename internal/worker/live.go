@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
@@ -31,10 +32,20 @@ type live struct {
 	// every change. It counts where dirty is set.
 	stale change.Position
 
+	// causes are the changes that touched it since its last run began, own the
+	// newest commits that its runs made themselves.
+	causes causes
+	own    []change.Position
+	echoes int // runs in a row that gave nothing and were caused by runs alone
+
+	shrunk  []affected.Dependency // what a run read, less than reads
+	shrinks int                   // how many runs in a row read just that
+
 	cost      time.Duration // what an evaluation takes, smoothed
 	notBefore time.Time     // pace
 	failures  int           // evaluations failed in a row
 	every     time.Duration // polling interval, 0 for none
+	until     time.Time     // when it is to run though nothing changed, zero for never
 	nextPoll  time.Time
 	pollDue   bool
 	idleSince time.Time
@@ -61,7 +72,7 @@ func (o *live) upTo(processed change.Position) change.Position {
 		return ""
 	}
 	at := o.stamp.Position()
-	if !o.dirty && o.running == nil && processed.Reaches(at) {
+	if !o.dirty && !o.pollDue && o.running == nil && processed.Reaches(at) {
 		return processed
 	}
 	return at
@@ -71,8 +82,8 @@ func (o *live) upTo(processed change.Position) change.Position {
 // every change up to p was taken in. A list evaluated after p is not judged
 // here: its position says so.
 func (o *live) validAt(p change.Position) bool {
-	if o.running != nil && o.running.stale {
-		return !p.Reaches(o.running.since)
+	if o.running != nil && p.Reaches(o.running.doubt()) {
+		return false
 	}
 	return !o.dirty || !p.Reaches(o.stale)
 }
@@ -106,9 +117,46 @@ func (o *live) pace(least time.Duration, began, ended time.Time) {
 	if rest := ended.Add(o.cost); o.cost > time.Millisecond && rest.After(o.notBefore) {
 		o.notBefore = rest
 	}
+	o.schedule(ended)
+}
+
+// schedule says when it runs next though nothing changes.
+func (o *live) schedule(now time.Time) {
+	o.nextPoll = time.Time{}
 	if o.every > 0 {
-		o.nextPoll = ended.Add(o.every)
+		o.nextPoll = now.Add(o.every)
 	}
+	if o.until.After(now) {
+		o.nextPoll = earlier(o.nextPoll, o.until)
+	}
+}
+
+// settle keeps the tables, and sets of columns, that a run did not read until
+// three runs in a row have not: a view may read less for a moment (a cache, a branch), and what it
+// would have read then must still wake it.
+func (o *live) settle(reads []affected.Dependency) []affected.Dependency {
+	var missing []affected.Dependency
+	for _, had := range o.reads {
+		if !slices.ContainsFunc(reads, func(d affected.Dependency) bool {
+			return d.Table == had.Table && slices.Equal(d.Columns, had.Columns)
+		}) {
+			missing = append(missing, had)
+		}
+	}
+	if len(missing) == 0 {
+		o.shrunk, o.shrinks = nil, 0
+		return reads
+	}
+	if !affected.Same(o.shrunk, reads) {
+		o.shrinks = 0
+	}
+	o.shrunk = reads
+	o.shrinks++
+	if o.shrinks >= 3 && len(reads) > 0 {
+		o.shrunk, o.shrinks = nil, 0
+		return reads
+	}
+	return append(slices.Clone(reads), missing...)
 }
 
 // backoff says when to try again after a failure.

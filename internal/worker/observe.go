@@ -85,7 +85,7 @@ func (w *Worker) answer(o *live) {
 	at := o.upTo(w.processed)
 	rest := o.waiting[:0]
 	for _, waiting := range o.waiting {
-		if at.SameHistory(waiting.need) && !at.Reaches(waiting.need) {
+		if !at.Reaches(waiting.need) {
 			rest = append(rest, waiting)
 			continue
 		}
@@ -109,6 +109,11 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 		w.flush(w.round) // the answer may contain what is held back
 	}
 	w.follow(waiting.gateway, o)
+	if w.reported != "" && !o.validAt(w.reported) {
+		// What was told last vouches for all that are followed but those it
+		// names. This one was not followed then, and is no part of it.
+		w.send(waiting.gateway, &bus.Round{Progress: w.progress(waiting.gateway, w.reported, w.behind(w.reported))})
+	}
 	w.send(waiting.gateway, observed)
 }
 
@@ -156,10 +161,17 @@ func (w *Worker) follow(gateway string, o *live) {
 func (w *Worker) unfollow(gateway string, o *live) {
 	delete(w.gateways[gateway], o.ID)
 	delete(o.followers, gateway)
-	if !o.wanted() {
-		o.idleSince = time.Now()
-		w.idle[o] = struct{}{}
+	w.rest(o)
+}
+
+// rest begins the time for which an observer is kept that nobody wants. One
+// without a list has it begin with that.
+func (w *Worker) rest(o *live) {
+	if o.wanted() || o.ended || o.stamp == nil {
+		return
 	}
+	o.idleSince = time.Now()
+	w.idle[o] = struct{}{}
 }
 
 // forget drops a gateway that is gone, or that has lost messages and will ask

@@ -25,6 +25,7 @@ type round struct {
 	drained  bool    // every change up to at is taken in
 	queue    []*live // to be evaluated
 	running  int     // evaluations that it waits for
+	used     bool    // an evaluation was started in it
 	out      map[string]*bus.Round
 	held     time.Time // since when out holds something
 }
@@ -62,6 +63,7 @@ func (w *Worker) ask(now time.Time) (next time.Time) {
 		next = earlier(next, w.expire(o, now))
 		if len(o.waiting) == 0 {
 			delete(w.asking, o)
+			w.rest(o)
 		}
 	}
 	return next
@@ -72,22 +74,11 @@ func (w *Worker) startRound(now time.Time) (next time.Time) {
 	if w.cfg.App() == nil {
 		return next
 	}
-	ready := len(w.waiting) > 0 && w.apart < maxApart
-	for o := range w.polled {
-		if o.running == nil && o.wanted() && !now.Before(o.nextPoll) {
-			o.pollDue, ready = true, true
-		} else if o.wanted() && o.running == nil {
-			next = earlier(next, o.nextPoll)
-		}
+	ready, next := w.ready(now)
+	if !ready {
+		return next
 	}
-	for _, o := range w.dirty {
-		due, when := o.due(now)
-		ready = ready || due
-		if !due {
-			next = earlier(next, when)
-		}
-	}
-	if !ready || now.Before(w.pinAgain) {
+	if now.Before(w.pinAgain) {
 		return earlier(next, w.pinAgain)
 	}
 	snapshot, err := w.cfg.Source.Pin(w.ctx)
@@ -98,6 +89,42 @@ func (w *Worker) startRound(now time.Time) (next time.Time) {
 	w.pinWait, w.pinAgain = 0, time.Time{}
 	w.round = &round{snapshot: w.share(snapshot), at: snapshot.Position(), began: now, out: map[string]*bus.Round{}}
 	return next
+}
+
+// ready reports whether a round could start an evaluation now, and if not, when
+// the clock alone may make one due. It is true only for what choose would
+// really start: a round that can do nothing would be followed by the next at
+// once, and that by another.
+func (w *Worker) ready(now time.Time) (ready bool, next time.Time) {
+	ready = len(w.waiting) > 0 && w.apart < maxApart
+	look := func(o *live) {
+		switch due, when := o.due(now); {
+		case !due:
+			next = earlier(next, when)
+		case w.hasPlace(o):
+			ready = true
+		}
+	}
+	for o := range w.polled {
+		switch {
+		case o.running != nil || !o.wanted():
+		case now.Before(o.nextPoll):
+			next = earlier(next, o.nextPoll)
+		default:
+			o.pollDue = true
+			look(o)
+		}
+	}
+	for _, o := range w.dirty {
+		look(o)
+	}
+	return ready, next
+}
+
+// hasPlace reports whether a round can evaluate an observer. Where it cannot,
+// the end of another evaluation is waited for.
+func (w *Worker) hasPlace(o *live) bool {
+	return o.cost < w.cfg.SlowAfter || w.apart < maxApart
 }
 
 // pinFailed waits longer each time before the next snapshot is tried.
@@ -175,12 +202,18 @@ func (w *Worker) pick(r *round, o *live, now time.Time) {
 	due, _ := o.due(now)
 	switch {
 	case !due:
+	case r.before(o.stale) && o.dirty:
+		// It would come out as it is: the next round has what it lacks.
 	case o.cost < w.cfg.SlowAfter:
 		r.queue = append(r.queue, o)
-	case w.apart < maxApart:
+	case w.hasPlace(o):
 		w.start(o, r.snapshot, nil)
 	}
 }
+
+// before reports whether the round's snapshot surely lacks what was committed
+// at a position.
+func (r *round) before(p change.Position) bool { return r.at.SameHistory(p) && r.at < p }
 
 // othersDue reports whether observers that the round cannot serve wait for it
 // to end.
@@ -237,6 +270,9 @@ func (w *Worker) flush(r *round) {
 // Evaluations that still run go on by themselves.
 func (w *Worker) endRound(r *round) {
 	w.round = nil
+	if !r.used {
+		w.pinAgain = time.Now().Add(time.Millisecond) // whatever the reason, no circle
+	}
 	for o := range w.running {
 		if o.running.round == r {
 			o.running.round = nil
@@ -259,10 +295,17 @@ func (w *Worker) tell(out map[string]*bus.Round, at change.Position) {
 		if message == nil {
 			message = &bus.Round{}
 		}
-		message.Progress = &wire.Progress{Position: at, Whole: true, Behind: behind[gateway]}
+		message.Progress = w.progress(gateway, at, behind)
 		w.send(gateway, message)
 	}
 	w.reported, w.spoke = at, time.Now()
+}
+
+// progress is what a gateway is told of a position. It is not whole where some
+// list is ahead of it.
+func (w *Worker) progress(gateway string, at change.Position, behind map[string][]string) *wire.Progress {
+	ahead := w.shown.SameHistory(at) && w.shown > at
+	return &wire.Progress{Position: at, Whole: !ahead, Behind: behind[gateway]}
 }
 
 // behind lists for each gateway the observers that it follows whose list is

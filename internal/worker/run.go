@@ -53,19 +53,41 @@ type run struct {
 	snapshot *shared
 	round    *round // nil where no round waits for it
 	// stale says that the list before it lacks a change: since is the first.
-	stale bool
-	since change.Position
-	began time.Time
+	stale  bool
+	since  change.Position
+	causes causes
+	began  time.Time
 }
 
 // contains reports whether the list that is being made has a change in it.
 func (r *run) contains(c *change.Changeset) bool { return r.snapshot.Contains(c) }
 
+// lacks notes a change that the list before does not have and this run's
+// snapshot does. Changes come in their order: the first stays.
+func (r *run) lacks(c *change.Changeset) {
+	if !r.stale {
+		r.stale, r.since = true, c.Position
+	}
+}
+
+// doubt is the position from which on the list before may not be right: from
+// its first change on, or, where the view runs for no change, from the state
+// on in which it runs.
+func (r *run) doubt() change.Position {
+	if r.stale {
+		return r.since
+	}
+	return r.snapshot.Position()
+}
+
 // start evaluates an observer in a snapshot. r is the round that waits for it.
 func (w *Worker) start(o *live, s *shared, r *round) {
-	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, began: time.Now()}
-	o.running, o.dirty, o.pollDue = run, false, false
+	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now()}
+	o.running, o.dirty, o.pollDue, o.causes = run, false, false, causes{}
 	w.running[o] = struct{}{}
+	if w.round != nil {
+		w.round.used = true
+	}
 	if r != nil {
 		r.running++
 	} else {
@@ -97,6 +119,7 @@ func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, 
 		return
 	}
 	o.runCount++
+	w.disown(o, outcome.Commits)
 	o.pace(w.cfg.MinInterval, r.began, ended)
 	w.record(o, outcome, v)
 	switch {
@@ -146,10 +169,7 @@ func (w *Worker) begin(o *live, r *run, outcome *observer.Outcome, v *observer.V
 	w.cfg.Events.Record(event.Event{Kind: event.ObserverOpened, View: o.viewName(), Observer: short(o.ID), Items: o.Len()})
 	w.take(o, r, outcome)
 	w.answer(o)
-	if !o.wanted() {
-		o.idleSince = time.Now()
-		w.idle[o] = struct{}{}
-	}
+	w.rest(o)
 }
 
 // advance gives a living observer its next list.
@@ -159,6 +179,7 @@ func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer
 	if changes != nil {
 		w.emit(o, r, changes)
 	}
+	w.echo(o, r, changes != nil)
 	w.answer(o)
 }
 
@@ -167,19 +188,21 @@ func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer
 func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 	o.failures = 0
 	o.stamp = r.snapshot.Snapshot
-	o.every = outcome.Reads.Interval()
-	if o.every > 0 {
-		w.polled[o] = struct{}{}
-		o.nextPoll = time.Now().Add(o.every)
-	} else {
+	if at := o.stamp.Position(); !w.shown.SameHistory(at) || w.shown < at {
+		w.shown = at
+	}
+	o.every, o.until = outcome.Reads.Interval(), outcome.Reads.Deadline()
+	o.schedule(time.Now())
+	if o.nextPoll.IsZero() {
 		delete(w.polled, o)
+	} else {
+		w.polled[o] = struct{}{}
 	}
 	reads, understood := observer.Needs(outcome.Reads, &w.queries, o.arguments, time.Now())
-	if len(reads) == 0 {
-		reads = o.reads // a run that read nothing says nothing of what the next will read
-	} else {
+	if len(understood) > 0 {
 		o.understood = understood
 	}
+	reads = o.settle(reads)
 	if !affected.Same(o.reads, reads) {
 		o.reads = reads
 		w.index.Replace(o.ID, reads)
@@ -213,7 +236,4 @@ func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
 		return
 	}
 	w.markDirty(o, r.since)
-	if o.stale.Reaches(r.since) {
-		o.stale = r.since
-	}
 }

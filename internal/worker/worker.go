@@ -120,8 +120,10 @@ type Worker struct {
 	apart     int                         // evaluations running outside of rounds
 	round     *round
 	recent    history
+	made      made
 	processed change.Position // every change up to it is taken in
 	reported  change.Position // position of the last progress
+	shown     change.Position // the newest at which a list was evaluated
 	spoke     time.Time       // when the last progress was sent
 	streaming bool            // the source's stream is read
 	pinAgain  time.Time       // no snapshot is tried before
@@ -169,7 +171,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.ctx = ctx
 	w.started.Store(true)
 	linked := make(chan error, 1)
-	go func() { linked <- w.link.Run(ctx) }()
+	go func() {
+		linked <- w.link.Run(ctx)
+		cancel() // without the bus nobody could be answered
+	}()
 	w.runs.Go(func() { w.stream(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -237,14 +237,17 @@ function showState(state, detail) {
   const pill = $('#state');
   pill.dataset.state = state;
   pill.textContent = state + (detail ? `: ${detail}` : '');
+  if (!$('#where').textContent) showWhere('');
 }
 
-function showProgress(progress) {
+function showProgress({ position, whole }) {
+  const commit = parseInt(position.slice(8), 16).toLocaleString('en');
+  showWhere(`${whole ? 'All lists show commit' : 'Up to commit'} ${commit} · `);
+}
+
+function showWhere(commit) {
   const { frames, bytes, connects } = live.counts;
-  const commit = parseInt(progress.position.slice(8), 16);
-  $('#where').textContent =
-    `${progress.whole ? 'All lists show commit' : 'Up to commit'} ${commit.toLocaleString('en')} · ` +
-    `${frames.toLocaleString('en')} frames, ${(bytes / 1024).toFixed(1)} KB · ` +
+  $('#where').textContent = `${commit}${frames.toLocaleString('en')} frames, ${(bytes / 1024).toFixed(1)} KB · ` +
     `${connects === 1 ? 'one connection' : `connection ${connects}`}`;
 }
 

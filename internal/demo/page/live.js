@@ -157,7 +157,7 @@ export class Live {
   on_snapshot(frame) {
     const list = this.byObserver(frame.observer);
     if (!list || (list.epoch === frame.epoch && list.seq > frame.seq)) return;
-    Object.assign(list, { epoch: frame.epoch, seq: frame.seq, key: frame.primary_key, known: true });
+    Object.assign(list, { epoch: frame.epoch, seq: frame.seq, key: frame.primary_key, meta: frame.meta, known: true });
     list.rows = frame.items.map((item, i) => ({ key: String(frame.keys?.[i] ?? item[frame.primary_key]), item }));
     this.mark(list);
     this.settle();
