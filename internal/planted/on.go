@@ -20,3 +20,6 @@ func Is(b Bug) bool { return b == bug }
 
 // Sometimes reports whether the bug is planted and shows this time.
 func Sometimes(b Bug) bool { return b == bug && asked.Add(1)%often == 0 }
+
+// Plant plants another bug, "" for none. Nothing that asks may run meanwhile.
+func Plant(b Bug) { bug = b }
