@@ -20,7 +20,7 @@ func LikeOf(column, pattern string) (a Atom, ok bool) {
 	} else {
 		pattern = fold(pattern)
 	}
-	a = Atom{Column: Column{column, Text, collation}, Op: Like, Pattern: pattern}
+	a = Atom{Column: Column{column, Printed, collation}, Op: Like, Pattern: pattern}
 	prefix := pattern
 	if i := strings.IndexAny(pattern, "%_"); i >= 0 {
 		prefix = pattern[:i]

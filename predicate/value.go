@@ -2,6 +2,7 @@ package predicate
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ const (
 	// Plain: values of different types are different; numbers come before
 	// text before bytes. No argument is converted.
 	Plain
+	// Printed: what LIKE sees: integers are the text of them.
+	Printed
 )
 
 // Collation says which texts are equal, and which is less.
@@ -74,15 +77,18 @@ func (c Column) Row(to []byte, value any) ([]byte, Known) {
 	case nil:
 		return to, IsNull
 	case int64:
-		if c.Kind == Number || c.Kind == Plain {
+		switch c.Kind {
+		case Number, Plain:
 			return appendInteger(to, v), IsKey
+		case Printed:
+			return c.appendText(to, strconv.FormatInt(v, 10))
 		}
 	case float64:
 		if c.Kind == Number || c.Kind == Plain {
 			return appendFloat(to, v)
 		}
 	case string:
-		if c.Kind == Number && looksNumeric(v) || c.Kind == Unfit {
+		if c.Kind == Number && isNumber(v) || c.Kind == Unfit {
 			break // the database would not have left it so
 		}
 		return c.appendText(to, v)
@@ -119,7 +125,7 @@ func (c Column) Argument(to []byte, value any) ([]byte, Known) {
 	case string:
 		return c.textArgument(to, v)
 	case []byte:
-		if c.Kind == Plain && len(v) > 0 {
+		if c.Kind != Unfit && len(v) > 0 {
 			return append(append(to, classBytes), v...), IsKey
 		}
 	}
@@ -134,24 +140,22 @@ func (c Column) textArgument(to []byte, v string) ([]byte, Known) {
 		if n, err := strconv.ParseInt(v, 10, 64); err == nil && strconv.FormatInt(n, 10) == v {
 			return appendInteger(to, n), IsKey
 		}
-		if !looksNumeric(v) {
+		if !isNumber(v) {
 			return c.appendText(to, v)
 		}
 	}
 	return to, Unknown
 }
 
-// looksNumeric reports whether a database might read a text as a number.
-func looksNumeric(s string) bool {
-	for i := range len(s) {
-		switch b := s[i]; {
-		case b >= '0' && b <= '9' || b == '+' || b == '-' || b == '.':
-			return true
-		case b > ' ' && b < 0x7f:
-			return false
-		}
+// isNumber reports whether a text is that of a number, with space around it:
+// then the database may store and compare it as one.
+func isNumber(s string) bool {
+	s = strings.Trim(s, " \t\n\v\f\r")
+	if s == "" || !strings.ContainsAny(s[:1], "+-.0123456789") {
+		return false
 	}
-	return len(s) > 0 // nothing but what may count as space
+	_, err := strconv.ParseFloat(strings.TrimSuffix(s, "."), 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 func (c Column) appendText(to []byte, s string) ([]byte, Known) {

@@ -152,7 +152,7 @@ func (b *binder) atom(f *form) (c predicate.Condition, why string) {
 			return nil, WhyTypes
 		case predicate.IsNull:
 			if f.is {
-				return predicate.Of(predicate.Atom{Column: f.column, Op: predicate.Null}), ""
+				return ofNull(f), ""
 			}
 			if f.ask != predicate.In {
 				return predicate.Never(), ""
@@ -167,7 +167,19 @@ func (b *binder) atom(f *form) (c predicate.Condition, why string) {
 	}
 	slices.Sort(a.Keys)
 	a.Keys = slices.Compact(a.Keys)
+	if f.is && f.ask == predicate.NotIn {
+		return predicate.Or(predicate.Of(a), predicate.Of(predicate.Atom{Column: f.column, Op: predicate.Null})), ""
+	}
 	return predicate.Of(a), ""
+}
+
+// ofNull is IS NULL or IS NOT NULL, where the argument turns out to be NULL.
+func ofNull(f *form) predicate.Condition {
+	a := predicate.Atom{Column: f.column, Op: predicate.Null}
+	if f.ask == predicate.NotIn {
+		a.Op = predicate.NotNull
+	}
+	return predicate.Of(a)
 }
 
 func ranged(a predicate.Atom, mark string) predicate.Atom {

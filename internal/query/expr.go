@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -262,7 +263,8 @@ func (p *parser) primary() *expr {
 		return p.literal(t.text, false)
 	case tokenBytes:
 		p.advance()
-		return p.literal(nil, true)
+		b, err := hex.DecodeString(t.text)
+		return p.literal(b, err != nil)
 	case tokenParam:
 		return p.parameter()
 	case tokenMark:

@@ -16,7 +16,7 @@ type generator struct {
 	// l as literals.
 	style byte
 	args  []any
-	clock bool // an argument follows the clock
+	alone bool // columns are compared with values only
 }
 
 // used is a table under an alias.
@@ -80,6 +80,9 @@ func literal(v any) (string, bool) {
 // column names a random column of a table.
 func (g *generator) column(u used) (string, col) {
 	c := u.table.columns[g.IntN(len(u.table.columns))]
+	if g.alone && c.kind == "virtual" {
+		c = u.table.columns[0] // the images of changes do not have it
+	}
 	name := u.alias + "." + c.name
 	switch g.IntN(8) {
 	case 0:
@@ -130,7 +133,11 @@ func (g *generator) condition(depth int, tables ...used) string {
 		return g.atom(u)
 	}
 	a := g.condition(depth-1, tables...)
-	switch g.IntN(8) {
+	n := 8
+	if g.alone {
+		n = 7
+	}
+	switch g.IntN(n) {
 	case 0, 1, 2:
 		return a
 	case 3, 4:
@@ -154,12 +161,17 @@ type form struct {
 
 var forms = []form{
 	{"filter", func(g *generator) string {
+		g.alone = true
+		x := g.use(g.tables[g.IntN(3)], "x")
+		return "SELECT * FROM " + x.from() + " WHERE " + g.condition(g.IntN(3), x)
+	}},
+	{"two columns", func(g *generator) string {
 		x := g.use(g.tables[g.IntN(3)], "x")
 		return "SELECT * FROM " + x.from() + " WHERE " + g.condition(g.IntN(3), x)
 	}},
 	{"bare filter", func(g *generator) string {
 		x := g.tables[g.IntN(3)]
-		c := x.columns[g.IntN(len(x.columns))]
+		c := x.columns[g.IntN(4)]
 		return "SELECT " + g.pick("*", "id, a, b, c", "a AS b, b AS a, c, id") + " FROM " + x.name + " WHERE " + c.name + " = " + g.arg(g.value(c.kind))
 	}},
 	{"join", func(g *generator) string {
@@ -273,13 +285,43 @@ var forms = []form{
 			g.condition(1, x) + " AND CASE x.a WHEN 1 THEN 1 ELSE " + g.atom(x) + " END"
 	}},
 	{"clock", func(g *generator) string {
-		g.clock = true
 		x := g.use(g.tables[g.IntN(3)], "x")
 		name, _ := g.column(x)
 		g.style = '?'
 		g.args = append(g.args, clock{unit: g.IntN(5), back: time.Duration(g.IntN(60)) * time.Minute})
 		text := "SELECT * FROM " + x.from() + " WHERE " + name + g.pick(" > ", " <= ", " >= ") + "?"
 		return text + g.pick("", " AND "+g.atom(x))
+	}},
+	{"recent", func(g *generator) string {
+		g.style = '?'
+		g.args = append(g.args, clock{back: time.Duration(g.IntN(60)) * time.Minute})
+		return "SELECT id, at FROM e WHERE at" + g.pick(" > ", " <= ", " <= ") + "?"
+	}},
+	{"anti join", func(g *generator) string {
+		return "SELECT p.id, p.a, p.b FROM p LEFT JOIN q ON q.a = p.a WHERE q." + g.pick("b", "id", "a") + " IS NULL" +
+			g.pick("", " AND p.b = "+g.arg(g.value("few")))
+	}},
+	{"null in", func(g *generator) string {
+		return "SELECT p.id, p.a FROM p WHERE p.a" + g.pick(" NOT IN ", " NOT IN ", " IN ") + "(SELECT q.b FROM q WHERE q.a = " + g.arg(int64(g.IntN(3))) + ")"
+	}},
+	{"correlated", func(g *generator) string {
+		v := g.arg(int64(g.IntN(3)))
+		return "SELECT p.id, p.a, p.b FROM p WHERE " + g.pick("", "NOT ") + "EXISTS (SELECT 1 FROM q WHERE " +
+			g.pick("q.a = p.a AND p.b = "+v, "q.a = p.b AND "+v+" = p.a", "q.b = p.a AND p.c = 'a'") + ")"
+	}},
+	{"collated", func(g *generator) string {
+		text := func() string { return g.arg(g.value("text")) }
+		return "SELECT id, a, c FROM " + g.pick("p", "q") + " WHERE c" + g.pick(" = "+text(), " IN ("+text()+", "+text()+")", " BETWEEN "+text()+" AND "+text())
+	}},
+	{"bare having", func(g *generator) string {
+		return "SELECT p.a, max(p.id), p.b, p.c FROM p GROUP BY p.a HAVING p.b = " + g.arg(int64(g.IntN(3)))
+	}},
+	{"limited", func(g *generator) string {
+		return "SELECT * FROM (SELECT p.id, p.a, p.b FROM p ORDER BY p." + g.pick("b", "c", "a") + ", p.id LIMIT " + g.arg(int64(1+g.IntN(3))) +
+			") AS s WHERE s." + g.pick("a", "b") + " = " + g.arg(int64(g.IntN(3)))
+	}},
+	{"grouped", func(g *generator) string {
+		return "SELECT * FROM (SELECT p.a AS a, max(p.id) AS n, p.b AS b FROM p GROUP BY p.a) AS s WHERE s.b = " + g.arg(int64(g.IntN(3)))
 	}},
 }
 

@@ -220,7 +220,7 @@ func bound(c predicate.Column, mark string, v int) *form {
 	return &form{op: formAtom, column: c, ask: predicate.Range, mark: mark, values: []int{v}}
 }
 
-// is reads IS [NOT]. IS NOT is true of NULLs, so it asks nothing but of NULL.
+// is reads IS [NOT]. Whether NULL meets it depends on the value.
 func (r *reader) is(e *expr, p *place, not bool) *form {
 	c, v, _, ok := r.sides(e.parts[0], e.parts[1], p)
 	if !ok {
@@ -233,10 +233,7 @@ func (r *reader) is(e *expr, p *place, not bool) *form {
 		}
 		return f
 	}
-	if not {
-		return nil
-	}
-	f := equality(c, []int{v}, false)
+	f := equality(c, []int{v}, not)
 	f.is = true
 	return f
 }
@@ -293,18 +290,20 @@ func (r *reader) between(e *expr, p *place, not bool) *form {
 	return f
 }
 
-// like reads a pattern that is a value. What is denied asks only for a value.
+// like reads a pattern that is a value. Of NOT LIKE only NULL is sure: LIKE may
+// have been set to heed case, and then more texts do not match.
 func (r *reader) like(e *expr, p *place, not bool) *form {
 	c, _, ok := r.operand(e.parts[0], p)
 	if !ok || !r.dialect.likeFolds {
 		return nil
 	}
 	v, _, ok := r.constant(e.parts[1])
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case not:
-		return &form{op: formAtom, column: c, ask: predicate.NotNull}
 	}
-	return &form{op: formAtom, column: c, ask: predicate.Like, values: []int{v}}
+	f := &form{op: formAtom, column: c, ask: predicate.Like, values: []int{v}}
+	if not {
+		f.ask, f.values = predicate.NotNull, nil
+	}
+	return f
 }
