@@ -14,6 +14,7 @@ const maxCached = 10_000
 type Cache struct {
 	mu      sync.RWMutex
 	queries map[cached]*Query
+	catalog *catalog // of the newest schema
 }
 
 type cached struct {
@@ -32,7 +33,7 @@ func (c *Cache) Read(statement *readset.Statement) *Query {
 	if q != nil {
 		return q
 	}
-	q = Read(statement)
+	q = c.fresh(statement)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.queries == nil || len(c.queries) >= maxCached {
@@ -40,4 +41,19 @@ func (c *Cache) Read(statement *readset.Statement) *Query {
 	}
 	c.queries[key] = q
 	return q
+}
+
+// fresh reads a statement that is not in the cache.
+func (c *Cache) fresh(statement *readset.Statement) *Query {
+	c.mu.Lock()
+	catalog := c.catalog
+	if statement.Schema != nil && (catalog == nil || catalog.Schema != statement.Schema) {
+		catalog = catalogOf(statement.Schema)
+		c.catalog = catalog
+	}
+	c.mu.Unlock()
+	if statement.Schema == nil || catalog == nil {
+		return Read(statement)
+	}
+	return catalog.read(statement)
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/predicate"
@@ -66,16 +67,34 @@ type column struct {
 	folded string
 }
 
-// catalog answers for the tables of one schema.
+// catalog answers for the tables of one schema. It may be used from several
+// goroutines.
 type catalog struct {
 	*readset.Schema
 	dialect *dialect
+	known   sync.Map // *readset.Table → []column
 }
 
-func catalogOf(s *readset.Schema, d *dialect) catalog { return catalog{s, d} }
+// catalogOf returns nil for a schema whose dialect is not read.
+func catalogOf(s *readset.Schema) *catalog {
+	d, ok := dialects[s.Dialect]
+	if !ok {
+		return nil
+	}
+	return &catalog{Schema: s, dialect: d}
+}
 
 // columns are those of a table with how they compare.
-func (c catalog) columns(t *readset.Table) []column {
+func (c *catalog) columns(t *readset.Table) []column {
+	if list, ok := c.known.Load(t); ok {
+		return list.([]column)
+	}
+	list := c.readColumns(t)
+	c.known.Store(t, list)
+	return list
+}
+
+func (c *catalog) readColumns(t *readset.Table) []column {
 	collations, known := c.collations(t)
 	list := make([]column, len(t.Columns))
 	for i, given := range t.Columns {
@@ -95,7 +114,7 @@ func (c catalog) columns(t *readset.Table) []column {
 
 // collations reads those of a table's columns from its definition. known is
 // false where it does not list the columns that the table has.
-func (c catalog) collations(t *readset.Table) (list []predicate.Collation, known bool) {
+func (c *catalog) collations(t *readset.Table) (list []predicate.Collation, known bool) {
 	if t.Definition == "" || c.Encoding != "UTF-8" || len(t.Definition) > maxText {
 		return nil, false
 	}
@@ -109,7 +128,7 @@ func (c catalog) collations(t *readset.Table) (list []predicate.Collation, known
 	return c.readCollations(t)
 }
 
-func (c catalog) readCollations(t *readset.Table) (list []predicate.Collation, known bool) {
+func (c *catalog) readCollations(t *readset.Table) (list []predicate.Collation, known bool) {
 	l := &lexer{text: t.Definition, dialect: c.dialect}
 	depth, first := 0, true
 	for tok := l.next(); tok.kind != tokenEnd; tok = l.next() {

@@ -313,6 +313,10 @@ var forms = []form{
 		text := func() string { return g.arg(g.value("text")) }
 		return "SELECT id, a, c FROM " + g.pick("p", "q") + " WHERE c" + g.pick(" = "+text(), " IN ("+text()+", "+text()+")", " BETWEEN "+text()+" AND "+text())
 	}},
+	{"affinity", func(g *generator) string {
+		v := func() string { return g.arg(g.pick("0", "1", "2")) }
+		return "SELECT id, a, b FROM " + g.pick("p", "q") + " WHERE a" + g.pick(" = "+v(), " IN ("+v()+", "+v()+")", " >= "+v())
+	}},
 	{"bare having", func(g *generator) string {
 		return "SELECT p.a, max(p.id), p.b, p.c FROM p GROUP BY p.a HAVING p.b = " + g.arg(int64(g.IntN(3)))
 	}},

@@ -92,6 +92,10 @@ var marks = []string{"->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "!=", "=="
 
 func (l *lexer) mark(start int) token {
 	rest := l.text[start:]
+	if strings.IndexByte("(),.;+*/%&~", rest[0]) >= 0 {
+		l.at++
+		return token{tokenMark, rest[:1], start}
+	}
 	for _, m := range marks {
 		if strings.HasPrefix(rest, m) {
 			l.at += len(m)
@@ -99,7 +103,7 @@ func (l *lexer) mark(start int) token {
 		}
 	}
 	l.at++
-	if strings.IndexByte("()+-*/%&|~<>=,.;", rest[0]) < 0 {
+	if strings.IndexByte("-|<>=", rest[0]) < 0 {
 		return token{tokenWrong, rest[:1], start}
 	}
 	return token{tokenMark, rest[:1], start}

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/wakeful-dev/wakeful/readset"
 )
@@ -17,15 +18,34 @@ type parser struct {
 	depth  int
 	nodes  int
 	hash   maphash.Hash
-	values []value
+	values []value        // kept by the query
 	names  map[string]int // numbers of named parameters
 
 	highest int // number of a parameter
-	store   []expr
+	*arena
+}
+
+// arena is where expressions lie while a statement is read. Nothing of them is
+// kept, so the next statement has them again.
+type arena struct {
+	exprs []expr
+	parts []*expr
+}
+
+var arenas = sync.Pool{New: func() any { return &arena{make([]expr, 0, 64), make([]*expr, 0, 64)} }}
+
+// release gives the expressions back. A chunk that did not suffice was left to
+// the garbage collector.
+func (p *parser) release() {
+	clear(p.exprs)
+	clear(p.parts)
+	p.exprs, p.parts = p.exprs[:0], p.parts[:0]
+	arenas.Put(p.arena)
+	p.arena = nil
 }
 
 func newParser(text string, d *dialect) *parser {
-	p := &parser{lexer: lexer{text: text, dialect: d}}
+	p := &parser{lexer: lexer{text: text, dialect: d}, arena: arenas.Get().(*arena)}
 	p.hash.SetSeed(shapeSeed)
 	p.ahead = p.lexer.next()
 	p.advance()
@@ -79,16 +99,25 @@ func (p *parser) enter() {
 
 func (p *parser) leave() { p.depth-- }
 
-// node makes an expression.
+// node makes an expression of up to three parts.
 func (p *parser) node(kind exprKind, parts ...*expr) *expr {
 	if p.nodes++; p.nodes > maxNodes {
 		p.fail("it has too many parts")
 	}
-	if len(p.store) == cap(p.store) {
-		p.store = make([]expr, 0, 24)
+	if len(p.exprs) == cap(p.exprs) {
+		p.exprs = make([]expr, 0, 64)
 	}
-	p.store = append(p.store, expr{kind: kind, parts: parts})
-	return &p.store[len(p.store)-1]
+	p.exprs = append(p.exprs, expr{kind: kind})
+	e := &p.exprs[len(p.exprs)-1]
+	if len(parts) > 0 {
+		if len(p.parts)+len(parts) > cap(p.parts) {
+			p.parts = make([]*expr, 0, 64+len(parts))
+		}
+		from := len(p.parts)
+		p.parts = append(p.parts, parts...)
+		e.parts = p.parts[from:len(p.parts):len(p.parts)]
+	}
+	return e
 }
 
 // literal makes an expression of a value that stands in the text.

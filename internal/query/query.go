@@ -61,18 +61,23 @@ var shapeSeed = maphash.MakeSeed()
 type opaque struct{ why string }
 
 // Read reads a statement that the database has accepted, in its schema.
-func Read(statement *readset.Statement) (q *Query) {
-	switch {
-	case statement.Schema == nil:
+func Read(statement *readset.Statement) *Query {
+	if statement.Schema == nil {
 		return &Query{Opaque: "the database does not tell its schema"}
+	}
+	c := catalogOf(statement.Schema)
+	if c == nil {
+		return &Query{Opaque: "its dialect is not read: " + statement.Schema.Dialect}
+	}
+	return c.read(statement)
+}
+
+func (c *catalog) read(statement *readset.Statement) (q *Query) {
+	switch {
 	case statement.Writes:
 		return &Query{Opaque: "it writes"}
 	case len(statement.Text) > maxText:
 		return &Query{Opaque: "it is too long"}
-	}
-	d, ok := dialects[statement.Schema.Dialect]
-	if !ok {
-		return &Query{Opaque: "its dialect is not read: " + statement.Schema.Dialect}
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -83,10 +88,11 @@ func Read(statement *readset.Statement) (q *Query) {
 			q = &Query{Opaque: why.why}
 		}
 	}()
-	p := newParser(statement.Text, d)
+	p := newParser(statement.Text, c.dialect)
+	defer p.release()
 	tree := p.statement()
-	r := &reader{dialect: d, catalog: catalogOf(statement.Schema, d), values: p.values}
-	r.top(tree)
+	r := &reader{dialect: c.dialect, catalog: c, values: p.values}
+	r.selection(tree, nil, nil)
 	q = &Query{Shape: p.shape(), places: r.places, values: r.values, params: p.highest}
 	q.check(statement)
 	return q

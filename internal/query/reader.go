@@ -13,7 +13,7 @@ import (
 // must meet to matter there.
 type reader struct {
 	dialect *dialect
-	catalog catalog
+	catalog *catalog
 	values  []value
 	places  []*place
 	views   int // how many are being read, one within the other
@@ -49,8 +49,6 @@ type frame struct {
 	outer *frame
 	with  []*common
 }
-
-func (r *reader) top(s *selection) { r.selection(s, nil, nil) }
 
 // selection reads a whole SELECT. Where each row of it is one row of what it
 // reads (simple), it returns its columns and the places that its rows are made
@@ -283,6 +281,7 @@ func (r *reader) view(t *readset.Table) ([]output, []*place) {
 		panic(opaque{"a view is too long"})
 	}
 	p := newParser(t.Definition, r.dialect)
+	defer p.release()
 	columns, tree := p.definition()
 	tree.shift(len(r.values))
 	r.values = append(r.values, p.values...)
@@ -296,15 +295,7 @@ func (r *reader) place(t *readset.Table) ([]output, []*place) {
 	if len(r.places) >= maxPlaces {
 		panic(opaque{"it reads too many tables"})
 	}
-	p := &place{table: t}
-	for _, other := range r.places {
-		if other.table == t {
-			p.columns = other.columns
-		}
-	}
-	if p.columns == nil {
-		p.columns = r.catalog.columns(t)
-	}
+	p := &place{table: t, columns: r.catalog.columns(t)}
 	r.places = append(r.places, p)
 	outputs := make([]output, len(p.columns))
 	for i := range p.columns {
