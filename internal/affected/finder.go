@@ -247,7 +247,7 @@ func (s *spans[ID]) visit(l *look[ID]) {
 	case predicate.Unknown:
 		s.root.each(func(e *entry[ID]) { e.visit(l, 0) })
 	case predicate.IsKey:
-		s.root.visit(key, l)
+		s.root.visit(key, start(key), l)
 	}
 }
 

@@ -1,6 +1,7 @@
 package affected
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 
@@ -9,12 +10,34 @@ import (
 
 // span is a node of an interval tree: a treap by where the intervals begin, in
 // which each node knows how far those below it reach.
+//
+// Where texts are compared on the way down, their first bytes mostly decide:
+// these lie in the node, so that a node costs one line of the cache.
 type span[ID comparable] struct {
+	low, high   uint64 // how the bounds begin
+	leftReach   uint64 // how the reach of left begins
+	left, right *span[ID]
 	atom        *predicate.Atom // its bounds are the interval
 	list        list[ID]        // entries with this interval
 	reach       string          // the highest bound in this subtree, "" for none
 	priority    uint32
-	left, right *span[ID]
+}
+
+// start is the first bytes of a canonical form as a number: that of a lesser
+// form is not greater.
+func start[T string | []byte](key T) (n uint64) {
+	for i := range min(len(key), 8) {
+		n |= uint64(key[i]) << (56 - 8*i)
+	}
+	return n
+}
+
+// startOfEnd is start of an upper bound, "" for none.
+func startOfEnd(key string) uint64 {
+	if key == "" {
+		return math.MaxUint64
+	}
+	return start(key)
 }
 
 // compareBounds orders intervals by their beginning, and then in any one way.
@@ -57,7 +80,7 @@ func (s *spans[ID]) insert(e *entry[ID]) {
 
 func (n *span[ID]) insert(e *entry[ID], a *predicate.Atom) *span[ID] {
 	if n == nil {
-		n = &span[ID]{atom: a, reach: a.High, priority: rand.Uint32()}
+		n = &span[ID]{low: start(a.Low), high: startOfEnd(a.High), atom: a, reach: a.High, priority: rand.Uint32()}
 		n.list.add(e)
 		e.node = n
 		return n
@@ -133,6 +156,9 @@ func (n *span[ID]) rotateLeft() *span[ID] {
 // measure sets how far the subtree reaches.
 func (n *span[ID]) measure() {
 	n.reach = n.atom.High
+	if n.left != nil {
+		n.leftReach = startOfEnd(n.left.reach)
+	}
 	for _, below := range [...]*span[ID]{n.left, n.right} {
 		if below != nil && n.reach != "" && (below.reach == "" || below.reach > n.reach) {
 			n.reach = below.reach
@@ -140,14 +166,16 @@ func (n *span[ID]) measure() {
 	}
 }
 
-// visit names the places whose interval holds the value.
-func (n *span[ID]) visit(key []byte, l *look[ID]) {
-	for n != nil && (n.reach == "" || string(key) <= n.reach) {
-		n.left.visit(key, l)
-		if string(key) < n.atom.Low {
+// visit names the places whose interval holds the value, which begins with at.
+func (n *span[ID]) visit(key []byte, at uint64, l *look[ID]) {
+	for n != nil {
+		if n.left != nil && at <= n.leftReach {
+			n.left.visit(key, at, l)
+		}
+		if at < n.low || at == n.low && string(key) < n.atom.Low {
 			return
 		}
-		if n.atom.Holds(key) {
+		if at <= n.high && n.atom.Holds(key) {
 			for _, e := range n.list.entries {
 				e.visit(l, e.checked())
 			}
