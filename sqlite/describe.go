@@ -209,6 +209,9 @@ func (r *reading) read(name, column, schema string) {
 func (r *reading) statement(text string, auth *authorizer) *readset.Statement {
 	s := &readset.Statement{Text: text, Writes: r.writes, Schema: r.schema.told}
 	for name, columns := range r.columns {
+		if r.isCommon(name) {
+			continue
+		}
 		read := readset.Read{Table: name}
 		for column := range columns {
 			read.Columns = append(read.Columns, column)
