@@ -36,6 +36,8 @@ func TestCommits(t *testing.T) {
 		{"insert", []string{"INSERT INTO t VALUES (3, 'c', 3)"}, []string{"+t[3 c 3]"}},
 		{"update", []string{"UPDATE t SET n = 9 WHERE id = 1"}, []string{"t[1 a 1]→[1 a 9]"}},
 		{"no-op update", []string{"UPDATE t SET n = n"}, nil},
+		{"update after a NUL", []string{"UPDATE t SET x = x || char(0) || 1 WHERE id = 1", "UPDATE t SET x = 'a' || char(0) || 2 WHERE id = 1"},
+			[]string{"t[1 a 1]→[1 a\x001 1]", "t[1 a\x001 1]→[1 a\x002 1]"}},
 		{"half no-op update", []string{"UPDATE t SET n = 2"}, []string{"t[1 a 1]→[1 a 2]"}},
 		{"delete all is no truncate", []string{"DELETE FROM t"}, []string{"-t[1 a 1] -t[2 b 2]"}},
 		{"or replace", []string{"INSERT OR REPLACE INTO t VALUES (1, 'b', 5)"}, []string{"-t[1 a 1] -t[2 b 2] +t[1 b 5]"}},

@@ -235,7 +235,7 @@ func (t *transaction) image(d *driversqlite.SQLitePreUpdateData, new bool) []any
 	} else {
 		err = d.Old(values...)
 	}
-	if err != nil {
+	if err != nil || !complete(d, values, new) {
 		return nil
 	}
 	for _, v := range values {
