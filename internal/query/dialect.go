@@ -17,8 +17,8 @@ type dialect struct {
 	doubleQuoted bool
 	// backslash says that \ escapes within texts.
 	backslash bool
-	// hash begins a comment; :: casts.
-	hash, cast bool
+	// hash says that # begins a comment.
+	hash bool
 	// marks that begin a parameter: ?, :, @, $.
 	params string
 	// likeFolds says that LIKE finds letters of ASCII in any case at most.

@@ -39,7 +39,6 @@ type law struct {
 	tallies map[string]*tally
 	queries query.Cache
 	missed  string
-	only    func(form) bool
 }
 
 func newLaw(t testing.TB) *law { return &law{t: t, tallies: map[string]*tally{}} }

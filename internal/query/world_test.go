@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -181,7 +182,7 @@ func (w *world) value(kind string) any {
 	case "null":
 		return nil
 	case "odd":
-		return []any{"1", "01", "1.0", " 1", "", "é", "É", "a%", "0", int64(1 << 60), int64(9007199254740993), -0.0,
+		return []any{"1", "01", "1.0", " 1", "", "é", "É", "a%", "0", int64(1 << 60), int64(9007199254740993), math.Copysign(0, -1),
 			9007199254740992.0, 1e300, "1e2", "x\x00y", []byte{}, int64(-1), true, false, int64(10), "10"}[w.IntN(22)]
 	}
 	return []any{int64(1), int64(2), "a", "b", "1", 1.0, nil, []byte("a")}[w.IntN(8)]
