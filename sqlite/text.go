@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"modernc.org/libc"
 	driversqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -63,7 +64,8 @@ func (x texts) complete(values []any, isNew bool) bool {
 			code = sqlite3.Xsqlite3_preupdate_old(x.tls, x.cursor, int32(i), at)
 		}
 		if code != sqlite3.SQLITE_OK {
-			return false
+			values[i] = change.Unknown // a generated column: the driver repeats another one
+			continue
 		}
 		value := *(*uintptr)(pointer(at))
 		text := sqlite3.Xsqlite3_value_text(x.tls, value)

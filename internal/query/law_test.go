@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/observer"
 	"github.com/wakeful-dev/wakeful/internal/query"
@@ -154,7 +155,7 @@ func (l *law) transaction(w *world, index *affected.Index[int], all []*watched) 
 			return
 		case after != before[i]:
 			tl.changed++
-		case hit[i]:
+		case hit[i] && !takenBack(o, sets):
 			tl.idle++
 		}
 		if hit[i] || o.clocked() && after != before[i] {
@@ -162,6 +163,34 @@ func (l *law) transaction(w *world, index *affected.Index[int], all []*watched) 
 			l.evaluate(w, index, i, o)
 		}
 	}
+}
+
+// takenBack reports whether the rows that meet a condition are the same before
+// and after, though the transaction wrote some of them: no index of single rows
+// can tell.
+func takenBack(o *watched, sets []change.Changeset) bool {
+	net := map[string]int{}
+	for _, set := range sets {
+		for _, c := range set.Changes {
+			for _, read := range o.reads {
+				if read.Table != c.Table || c.Kind == change.Everything {
+					continue
+				}
+				if c.Old != nil && read.Where.MetBy(c.Columns, c.Old) {
+					net[fmt.Sprintf("%s %#v", c.Table, c.Old)]--
+				}
+				if c.New != nil && read.Where.MetBy(c.Columns, c.New) {
+					net[fmt.Sprintf("%s %#v", c.Table, c.New)]++
+				}
+			}
+		}
+	}
+	for _, n := range net {
+		if n != 0 {
+			return false
+		}
+	}
+	return len(net) > 0
 }
 
 func (l *law) report() (cases int) {
@@ -191,7 +220,7 @@ func worlds() int {
 	case raceEnabled:
 		return 1
 	}
-	return 30
+	return 60
 }
 
 // TestNothingMissed is the law: if the result changed, the index said so. It
@@ -213,9 +242,8 @@ func TestNothingMissed(t *testing.T) {
 			t.Errorf("%s: of %d statements %d are opaque and %d rejected: %v", name, tl.generated, tl.opaque, tl.rejected, tl.why)
 		}
 	}
-	for _, name := range []string{"filter", "bare filter"} {
-		if tl := l.tallies[name]; tl.idle*20 > tl.idle+tl.changed {
-			t.Errorf("%s: %d of %d reports leave the result as it was", name, tl.idle, tl.idle+tl.changed)
-		}
+	one, two := l.tallies["filter"], l.tallies["bare filter"]
+	if idle, all := one.idle+two.idle, one.idle+two.idle+one.changed+two.changed; idle*20 > all {
+		t.Errorf("filters of one table: %d of %d reports leave the result as it was", idle, all)
 	}
 }

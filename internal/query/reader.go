@@ -32,8 +32,8 @@ type scope struct {
 // source is one source of rows under the name that it has in a scope.
 type source struct {
 	alias   string
-	outputs []output
-	rowid   *readset.Table // that may be asked for its hidden key
+	place   *place   // of a table: its columns are all there are
+	outputs []output // of anything else
 }
 
 // output is a column of a source that is a column of a table, unaltered.
@@ -129,9 +129,9 @@ func (r *reader) outputs(c *core, sc *scope) []output {
 	var list []output
 	for _, result := range c.results {
 		if result.star {
-			for _, source := range sc.sources {
-				if result.table == "" || result.table == source.alias {
-					list = append(list, source.outputs...)
+			for i := range sc.sources {
+				if s := &sc.sources[i]; result.table == "" || result.table == s.alias {
+					list = append(list, s.all()...)
 				}
 			}
 			continue
@@ -179,8 +179,10 @@ func (r *reader) from(f *from, sc *scope, fr *frame) []*place {
 		sc.sources = append(sc.sources, source{alias: f.alias})
 		return nil
 	}
-	outputs, places, t := r.table(f, fr)
-	sc.sources = append(sc.sources, source{f.alias, outputs, t})
+	source := source{alias: f.alias}
+	var places []*place
+	source.outputs, places, source.place = r.table(f, fr)
+	sc.sources = append(sc.sources, source)
 	return places
 }
 
@@ -220,8 +222,8 @@ func mayBeNull(places []*place) {
 }
 
 // table reads what a name in FROM stands for: a common table expression, a
-// view or a table; only this is returned as such.
-func (r *reader) table(f *from, fr *frame) ([]output, []*place, *readset.Table) {
+// view or a table; of this the place is returned too.
+func (r *reader) table(f *from, fr *frame) ([]output, []*place, *place) {
 	t := r.catalog.Tables[f.name]
 	if f.schema == "" && (t == nil || !planted.Is(planted.CTEIgnored)) {
 		for frame := fr; frame != nil; frame = frame.outer {
@@ -243,8 +245,8 @@ func (r *reader) table(f *from, fr *frame) ([]output, []*place, *readset.Table) 
 		outputs, places := r.view(t)
 		return outputs, places, nil
 	}
-	outputs, places := r.place(t)
-	return outputs, places, t
+	p := r.place(t)
+	return nil, []*place{p}, p
 }
 
 // maxRepeats bounds how often definitions are read anew: each may name others
@@ -291,17 +293,45 @@ func (r *reader) view(t *readset.Table) ([]output, []*place) {
 }
 
 // place makes a place for a table.
-func (r *reader) place(t *readset.Table) ([]output, []*place) {
+func (r *reader) place(t *readset.Table) *place {
 	if len(r.places) >= maxPlaces {
 		panic(opaque{"it reads too many tables"})
 	}
 	p := &place{table: t, columns: r.catalog.columns(t)}
 	r.places = append(r.places, p)
-	outputs := make([]output, len(p.columns))
-	for i := range p.columns {
-		outputs[i] = output{p.columns[i].folded, p, i}
+	return p
+}
+
+// all are the columns of a source.
+func (s *source) all() []output {
+	if s.place == nil {
+		return s.outputs
 	}
-	return outputs, []*place{p}
+	list := make([]output, len(s.place.columns))
+	for i := range list {
+		list[i] = output{s.place.columns[i].folded, s.place, i}
+	}
+	return list
+}
+
+// find looks for a column by its name: how often it is there, and the first.
+func (s *source) find(name string) (found output, n int) {
+	if s.place != nil {
+		for i := range s.place.columns {
+			if s.place.columns[i].folded == name {
+				return output{name, s.place, i}, 1
+			}
+		}
+		return output{}, 0
+	}
+	for _, o := range s.outputs {
+		if o.name == name {
+			if n++; n == 1 {
+				found = o
+			}
+		}
+	}
+	return found, n
 }
 
 // walk finds what the names of columns in an expression stand for, and reads
@@ -335,20 +365,18 @@ func (r *reader) walkAll(list []*expr, sc *scope, f *frame) {
 // scope that has it. Names that stand for anything else have no place.
 func (r *reader) resolve(e *expr, sc *scope) (*place, int) {
 	for ; sc != nil; sc = sc.outer {
-		var found *output
+		var found output
 		n := 0
 		for i := range sc.sources {
 			s := &sc.sources[i]
 			if e.table != "" && e.table != s.alias && !planted.Is(planted.CorrelatedTaken) {
 				continue
 			}
-			for j := range s.outputs {
-				if s.outputs[j].name == e.name {
-					if n++; found == nil {
-						found = &s.outputs[j]
-					}
-				}
+			o, times := s.find(e.name)
+			if n == 0 {
+				found = o
 			}
+			n += times
 		}
 		switch {
 		case n == 1, n > 1 && sc.merged && !sc.kept && e.table == "":
@@ -369,11 +397,11 @@ func (r *reader) resolve(e *expr, sc *scope) (*place, int) {
 // hidden is the column that stands for the hidden key of a table: an INTEGER
 // PRIMARY KEY. One that is declared DESC does not.
 func (s *source) hidden() (*place, int) {
-	if s.rowid == nil || strings.Contains(readset.Fold(s.rowid.Definition), "desc") {
+	if s.place == nil || strings.Contains(readset.Fold(s.place.table.Definition), "desc") {
 		return nil, 0
 	}
 	found := -1
-	for i, c := range s.rowid.Columns {
+	for i, c := range s.place.table.Columns {
 		switch {
 		case c.Key > 1:
 			return nil, 0
@@ -384,7 +412,7 @@ func (s *source) hidden() (*place, int) {
 	if found < 0 {
 		return nil, 0
 	}
-	return s.outputs[found].place, found
+	return s.place, found
 }
 
 // shift moves the numbers of values, which another parser counted from 0.
