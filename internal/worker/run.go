@@ -192,7 +192,7 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 		w.shown = at
 	}
 	o.every, o.until = outcome.Reads.Interval(), outcome.Reads.Deadline()
-	o.schedule(time.Now())
+	o.schedule(r.began, time.Now())
 	if o.nextPoll.IsZero() {
 		delete(w.polled, o)
 	} else {
