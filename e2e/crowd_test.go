@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/checker"
@@ -41,6 +42,17 @@ func (c *crowd) failed(err error) {
 	defer c.mu.Unlock()
 	c.errs = append(c.errs, err)
 	c.enough()
+}
+
+// repeat does one thing, and then another until enough has happened. None may
+// take long.
+func (c *crowd) repeat(first, then func(context.Context) error) {
+	for do := first; c.active.Err() == nil; do = then {
+		ctx, cancel := context.WithTimeoutCause(context.Background(), 2*patience, errors.New("it takes too long"))
+		err := do(ctx)
+		cancel()
+		c.failed(err)
+	}
 }
 
 func (c *crowd) random(n int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(n))) }
@@ -91,12 +103,7 @@ func (a *actor) renew(ctx context.Context) error {
 }
 
 func (a *actor) run() {
-	ctx := context.Background()
-	err := a.renew(ctx)
-	for err == nil && a.active.Err() == nil {
-		err = a.again(ctx, a.act(ctx))
-	}
-	a.failed(err)
+	a.repeat(a.renew, func(ctx context.Context) error { return a.again(ctx, a.act(ctx)) })
 }
 
 // again connects a client whose connection the server has ended: a machine
@@ -148,7 +155,9 @@ func (a *actor) act(ctx context.Context) error {
 
 // events waits until n things have happened to the client.
 func (a *actor) events(n int) {
-	_ = a.client.Wait(a.active, func(follow.View) bool { n--; return n < 0 }) // or until enough has happened
+	ctx, cancel := context.WithTimeout(a.active, time.Second)
+	defer cancel()
+	_ = a.client.Wait(ctx, func(follow.View) bool { n--; return n < 0 }) // or as long as that
 }
 
 func (a *actor) more(ctx context.Context) error {
@@ -240,19 +249,20 @@ func (c *crowd) actorV1(n int) *actorV1 {
 }
 
 func (a *actorV1) run() {
-	ctx := context.Background()
-	err := a.client.Connect(ctx)
-	for err == nil && a.active.Err() == nil {
-		if err = a.act(ctx); err == nil && a.client.Ended() != nil {
-			err = a.client.Connect(ctx)
+	a.repeat(a.client.Connect, func(ctx context.Context) error {
+		if err := a.act(ctx); err != nil || a.client.Ended() == nil {
+			return err
 		}
-	}
-	a.failed(err)
+		return a.client.Connect(ctx)
+	})
 }
 
 func (a *actorV1) act(ctx context.Context) error {
-	wait := a.random.IntN(40)
-	_ = a.client.Wait(a.active, func([]*follow.List) bool { wait--; return wait < 0 }) // or until enough has happened
+	if wait := a.random.IntN(40); len(a.lists) > 0 {
+		ctx, cancel := context.WithTimeout(a.active, time.Second)
+		_ = a.client.Wait(ctx, func([]*follow.List) bool { wait--; return wait < 0 }) // or as long as that
+		cancel()
+	}
 	switch n := a.random.IntN(100); {
 	case len(a.lists) < 4:
 		url := urls[a.random.IntN(len(urls))]
@@ -279,10 +289,9 @@ func (a *actorV1) act(ctx context.Context) error {
 // writer writes in bursts, and waits in between until somebody has seen it.
 func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	random := c.random(n)
-	config, _ := c.config("watcher", "")
-	watcher := follow.NewClient(config)
-	ctx := context.Background()
-	if _, err := watcher.Get(ctx, "/top?limit=100&offset=0"); err != nil {
+	watcher := follow.NewClient(follow.Config{Server: c.http.URL, Session: fmt.Sprintf("writer-%d", n)})
+	ctx := within(c.t)
+	if _, err := watcher.Get(ctx, "/clock"); err != nil {
 		c.failed(err)
 		return
 	}
@@ -293,14 +302,19 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	defer watcher.Close()
 	for c.active.Err() == nil {
 		before := c.position(watcher)
-		for range 1 + random.IntN(6) {
-			if err := write(ctx, random); err != nil {
+		for range 1 + random.IntN(3) {
+			if err := write(context.Background(), random); err != nil {
 				c.failed(err)
 				return
 			}
 		}
-		if random.IntN(4) > 0 {
-			_ = watcher.Wait(c.active, func(v follow.View) bool { return v.Progress().Position != before }) // or until enough has happened
+		if random.IntN(8) > 0 {
+			_ = watcher.Wait(c.active, func(v follow.View) bool { // or until enough has happened
+				return v.Progress().Position != before || v.Ended() != nil
+			})
+		}
+		if watcher.Ended() != nil {
+			c.failed(watcher.Connect(within(c.t)))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -122,10 +123,10 @@ func (s *scenario) run(t testing.TB, seed uint64, states int) *checker.Report {
 
 // populate starts everybody.
 func (c *crowd) populate(s *scenario) {
-	for n := range 16 {
+	for n := range 32 {
 		c.running.Go(c.actor(n).run)
 	}
-	for n := range 8 {
+	for n := range 16 {
 		c.running.Go(c.actorV1(100 + n).run)
 	}
 	for n := range 2 {
@@ -168,6 +169,9 @@ func (c *crowd) watchCount(states int) {
 			case <-tick.C:
 			}
 			n := c.checker.States()
+			if n/10_000 > last/10_000 {
+				c.t.Logf("%d states", n)
+			}
 			if n > last {
 				last, moved = n, time.Now()
 			}
@@ -175,6 +179,9 @@ func (c *crowd) watchCount(states int) {
 				c.enough()
 			} else if time.Since(moved) > patience {
 				c.failed(fmt.Errorf("stuck at %d of %d states: worker at %s, clients at %v", n, states, c.live.Status().Worker.Position, c.positions()))
+				if os.Getenv("WAKEFUL_STACKS") != "" {
+					_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // for who looks at the test
+				}
 			}
 		}
 	}()

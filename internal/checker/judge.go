@@ -72,21 +72,27 @@ func (j *judge) violation(view int32, kind, detail string) {
 	if view >= 0 {
 		name = j.c.views[view].URL
 	}
-	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.before())
+	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.around())
 	j.report.Violations = append(j.report.Violations, Violation{j.track.name, name, kind, detail})
 }
 
 // told is how many records a violation shows.
 const told = 14
 
-// before lists what the client was shown up to the record in hand.
-func (j *judge) before() string {
+// around lists what the client was shown before the record in hand, and right
+// after it.
+func (j *judge) around() string {
 	var out strings.Builder
-	for i := max(0, j.at-told+1); i <= j.at; i++ {
+	for i := max(0, j.at-told+1); i < min(j.at+told/2, len(j.track.records)); i++ {
 		r := &j.track.records[i]
 		fmt.Fprintf(&out, "\n\t%d %s %s", i, kindNames[r.kind], r.position)
 		for _, view := range append(r.views(), r.lists...) {
 			fmt.Fprintf(&out, " %s", j.c.views[view].URL)
+		}
+		if r.kind == messageRecord && r.removed {
+			out.WriteString(" -")
+		} else if r.kind == messageRecord {
+			fmt.Fprintf(&out, " +%d", r.order)
 		}
 		out.WriteString(" " + r.detail)
 	}
@@ -147,10 +153,28 @@ func (j *judge) reaches(view int32, h *holding, position change.Position) {
 	}
 	low, ok := j.history.timelines[view].next(h.sum, floor)
 	if !ok {
-		j.violation(view, Late, fmt.Sprintf("position %s has point %d, the list ended before: %s", position, floor, j.text(h.sum)))
+		j.violation(view, Late, fmt.Sprintf("position %s has point %d, the list ended before: %s%s",
+			position, floor, j.text(h.sum), j.ending(view, h)))
 		return
 	}
 	h.low = low
+}
+
+// ending shows the transaction with which a list ceased to be true.
+func (j *judge) ending(view int32, h *holding) string {
+	t := j.history.timelines[view]
+	runs := t.runs[h.sum]
+	end := t.endOf(runs[len(runs)-1])
+	if end > len(j.history.log) {
+		return ""
+	}
+	ended := &j.history.log[end-1]
+	var out strings.Builder
+	fmt.Fprintf(&out, "\n\tended at point %d with transaction %d:", end, ended.Number)
+	for _, r := range ended.rows {
+		fmt.Fprintf(&out, "\n\t\t%s (%s) → (%s)", r.table, r.old, r.new)
+	}
+	return out.String()
 }
 
 // progress demands of each list what the position says.

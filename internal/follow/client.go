@@ -230,6 +230,9 @@ func (c *Client) Subscribe(ctx context.Context, path string) (*List, error) {
 // Unsubscribe ends a subscription over HTTP. Nothing for it may come once it
 // was answered.
 func (c *Client) Unsubscribe(ctx context.Context, list *List) error {
+	c.mu.Lock()
+	list.leaving = true
+	c.mu.Unlock()
 	if err := c.unsubscribe(ctx, list.Observer); err != nil {
 		return err
 	}

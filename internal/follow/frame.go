@@ -186,7 +186,7 @@ func (c *Client) progress(f *frame) {
 	var covered []*List
 	for id, list := range c.lists {
 		newer := list.ByHTTP && !f.Position.Reaches(list.Position)
-		if list.answered && !list.Ended && !newer && !slices.Contains(f.Behind, id) {
+		if list.answered && !list.leaving && !list.Ended && !newer && !slices.Contains(f.Behind, id) {
 			covered = append(covered, list)
 		}
 	}

@@ -105,6 +105,9 @@ func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
 // Unsubscribe ends a subscription. Nothing for it may come once it was
 // answered.
 func (c *ClientV1) Unsubscribe(ctx context.Context, list *List) error {
+	c.mu.Lock()
+	list.leaving = true
+	c.mu.Unlock()
 	if err := c.unsubscribe(ctx, list.Observer); err != nil {
 		return err
 	}
@@ -201,9 +204,16 @@ func (c *ClientV1) take(text []byte) {
 func (c *ClientV1) proof([]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.Watch.Proof != nil {
-		c.Watch.Proof(slices.Collect(maps.Values(c.lists)))
+	if c.Watch.Proof == nil {
+		return
 	}
+	var followed []*List
+	for _, list := range c.lists {
+		if !list.leaving {
+			followed = append(followed, list)
+		}
+	}
+	c.Watch.Proof(followed)
 }
 
 // apply does to the list what the published client does.
