@@ -45,11 +45,12 @@ type session struct {
 	endings  []*sub              // version 1: closed, but no proof says that the client knows
 	dormant  map[string]*dormant // version 1: what the client holds of lists that nobody keeps now
 
-	progress change.Position // told last
-	newest   change.Position // of the lists and diffs given
-	awaited  map[string]int  // resumes that the worker has not answered, by observer
-	stale    bool            // told so
-	replies  [][]byte        // version 2 frames that come after all that is due
+	progress change.Position           // told last
+	newest   change.Position           // of the lists and diffs given
+	unheard  map[*feed]change.Position // followed since the worker spoke last, and where they were right
+	awaited  map[string]int            // resumes that the worker has not answered, by observer
+	stale    bool                      // told so
+	replies  [][]byte                  // version 2 frames that come after all that is due
 }
 
 // proof says how much of what was sent has surely arrived at one socket's peer.
@@ -261,6 +262,7 @@ func (s *session) enqueue(sub *sub) {
 
 // dequeue takes the first of the ready away: all it had is sent.
 func (s *session) dequeue() {
+	s.paid(s.ready[0], s.ready[0].owed) // a snapshot may have been ahead of its diffs
 	s.ready[0].queued = false
 	s.ready[0] = nil
 	s.ready = s.ready[1:]

@@ -144,6 +144,7 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 		f.view.Store(want.view)
 	}
 	s.newest = later(s.newest, st.Position)
+	s.watchNew(f)
 	if want.socket != nil {
 		s.introduce(f, got.sub, want)
 		w.add(s)
