@@ -45,7 +45,7 @@ func (s *session) nextV2(sub *sub) []byte {
 			sub.at = e
 			s.paid(sub, b.cost)
 			s.newest = later(s.newest, b.changes.Position)
-			return b.frameV2()
+			return sub.misled(e, b.frameV2())
 		}
 		if sub.fallen = e.restart; sub.fallen == "" {
 			sub.fallen = wire.ReasonSlowConsumer

@@ -10,6 +10,7 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -199,7 +200,7 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 		w.polled[o] = struct{}{}
 	}
 	reads := o.settle(dependencies(outcome))
-	if !affected.Same(o.reads, reads) {
+	if !affected.Same(o.reads, reads) && (o.reads == nil || !planted.Is(planted.StaleReadSet)) {
 		o.reads = reads
 		w.index.Replace(o.ID, reads)
 	}
