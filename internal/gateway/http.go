@@ -98,9 +98,10 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 		return nil
 	}
 	who.setCookie(w.Header(), r.TLS != nil)
-	err = writeEnvelope(w, got.snapshot)
-	if err == nil {
-		err = r.Context().Err()
+	// Asked before: a client that closes its connection when it has the answer
+	// has the answer.
+	if err = r.Context().Err(); err == nil {
+		err = writeEnvelope(w, got.snapshot)
 	}
 	g.answered(got, err == nil)
 	return nil
