@@ -133,7 +133,7 @@ func (g *Gateway) openNew(id string, c *claim) (*session, *wire.Problem) {
 	g.held[s.account]++
 	g.sessions[id] = s
 	delete(g.lost, id)
-	g.record(event.Event{Kind: event.SessionOpened, Session: g.sessionLabel(id)})
+	g.record(event.Event{Kind: event.SessionOpened, Session: g.sessionLabel(event.SessionOpened, id)})
 	return s, nil
 }
 
@@ -155,8 +155,14 @@ func (g *Gateway) release(account string) {
 	}
 }
 
-// sessionLabel stands for a session in logs: its id is as good as a name.
-func (g *Gateway) sessionLabel(id string) string { return short(g.hashed("session", id)) }
+// sessionLabel stands for a session in events of that kind, where somebody
+// sees them: its id is as good as a name.
+func (g *Gateway) sessionLabel(kind event.Kind, id string) string {
+	if !g.Events.Heard(kind) {
+		return ""
+	}
+	return short(g.hashed("session", id))
+}
 
 // endSession ends a session and all it follows. known says that its client
 // will be told that it is lost, should it come back.
@@ -188,7 +194,7 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 	if c != nil {
 		c.close(code, "the session has ended")
 	}
-	g.record(event.Event{Kind: event.SessionEnded, Session: g.sessionLabel(s.id)})
+	g.record(event.Event{Kind: event.SessionEnded, Session: g.sessionLabel(event.SessionEnded, s.id)})
 }
 
 func (s *session) admits(c *claim) bool {

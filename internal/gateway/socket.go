@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -158,19 +161,26 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 			(&claim{}).setCookie(header, r.TLS != nil)
 		}
 	}
-	up := ws.HTTPUpgrader{Header: header, Timeout: closeWait}
+	up := ws.HTTPUpgrader{Header: header}
 	if v == version2 {
 		up.Protocol = func(name string) bool { return name == wire.Subprotocol }
 	}
-	conn, rw, _, err := up.Upgrade(r, w)
+	answer := &handshake{ResponseWriter: w}
+	conn, rw, _, err := up.Upgrade(r, answer)
 	if err != nil {
 		if conn != nil {
+			_ = conn.SetDeadline(time.Now().Add(closeWait))
+			_, _ = conn.Write(answer.text.Bytes()) // why not; the client may be gone
 			_ = conn.Close()
 		}
 		return
 	}
 	now := time.Now()
-	c := &socket{gateway: g, conn: conn, version: v, id: id, opened: now, nextBeat: now.Add(g.Heartbeat), started: v == version1}
+	c := &socket{
+		gateway: g, conn: conn, version: v, id: id, opened: now, nextBeat: now.Add(g.Heartbeat), started: v == version1,
+		control: answer.text.Bytes(),
+		pingAt:  now.Add(-rand.N(pingPause)), // so that a crowd is not asked all at once
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.heard.Store(now.UnixNano())
 	var in io.Reader = conn
@@ -182,7 +192,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		_ = conn.Close()
 		return
 	}
-	g.record(event.Event{Kind: event.SocketOpened, Session: g.sessionLabel(id)})
+	g.record(event.Event{Kind: event.SocketOpened, Session: g.sessionLabel(event.SocketOpened, id)})
 	c.peer, c.who = newPeer(r), who
 	if v == version2 {
 		c.greet()
@@ -197,6 +207,24 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		c.close(refused.code, string(refused.word)+": "+refused.detail)
 	}
 	go c.read(in)
+	c.wake()
+}
+
+// handshake keeps the answer of an upgrade, so that it leaves in one write
+// with the first frames.
+type handshake struct {
+	http.ResponseWriter
+	text bytes.Buffer
+}
+
+// Hijack hands over the connection with a writer that does not reach it.
+func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	rw.Writer.Reset(&h.text)
+	return conn, rw, nil
 }
 
 // enter counts a socket in, unless the gateway is closing.
@@ -311,5 +339,5 @@ func (c *socket) finish() {
 	g.mu.Lock()
 	delete(g.sockets, c)
 	g.mu.Unlock()
-	g.record(event.Event{Kind: event.SocketClosed, Session: g.sessionLabel(c.id), Code: strconv.Itoa(code)})
+	g.record(event.Event{Kind: event.SocketClosed, Session: g.sessionLabel(event.SocketClosed, c.id), Code: strconv.Itoa(code)})
 }

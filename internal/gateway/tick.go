@@ -70,7 +70,10 @@ func (g *Gateway) tickSocket(c *socket, now time.Time) {
 		if !now.Before(c.nextBeat) {
 			c.nextBeat, c.beatDue = now.Add(g.Heartbeat), true
 		}
-		wake = c.beatDue || c.version == version1 && s.sent > c.pinged
+		if c.version == version1 && s.sent > c.pinged && now.Sub(c.pingAt) >= pingPause {
+			c.pingDue = true
+		}
+		wake = c.beatDue || c.pingDue
 	}
 	s.mu.Unlock()
 	if wake {
