@@ -130,6 +130,10 @@ func (g *Gateway) checkHandshake(r *http.Request, id string, v version) (*claim,
 func (g *Gateway) checkV1(id string, who *claim) *refusal {
 	s := g.session(id)
 	switch {
+	case g.isClosing():
+		// A socket that opens, if only for a moment, makes the client send
+		// the requests that it held back.
+		return &refusal{http.StatusServiceUnavailable, wire.CloseGoingAway, wire.CodeShutdown, "the server is going away"}
 	case s == nil && g.knownLost(id):
 		return &refusal{http.StatusGone, wire.CloseLost, wire.CodeSessionLost, "the session is gone: load the lists anew with a new one"}
 	case s == nil && !g.hasRoom(who):
@@ -189,6 +193,10 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		in = io.MultiReader(strings.NewReader(string(early)), conn)
 	}
 	if !g.enter(c) {
+		if v == version2 {
+			_ = conn.SetDeadline(now.Add(closeWait))
+			_, _ = conn.Write(appendClose(c.control, wire.CloseGoingAway, "the server is going away")) // the client may be gone
+		}
 		_ = conn.Close()
 		return
 	}
@@ -225,6 +233,12 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	rw.Writer.Reset(&h.text)
 	return conn, rw, nil
+}
+
+func (g *Gateway) isClosing() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closing
 }
 
 // enter counts a socket in, unless the gateway is closing.

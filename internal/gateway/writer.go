@@ -98,9 +98,6 @@ func (c *socket) finishWriting(said bool) {
 		_ = c.conn.Close() // the reader ends with it
 		return
 	}
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
 }
 
