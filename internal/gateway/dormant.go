@@ -106,7 +106,7 @@ func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
 		}
 	}
 	request := &bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}
-	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request}
+	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request, asleep: d}
 	message := &bus.Observe{Observer: d.Observer, Request: *request}
 	g.ask(who.identity, message, func(o *bus.Observed, w *wakes) {
 		if g.session(s.id) != s {

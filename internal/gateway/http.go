@@ -206,6 +206,7 @@ func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) unsubscribeAndWait(ctx context.Context, s *session, observer string) {
 	sub := s.find(observer)
 	if sub == nil {
+		s.dropDormant(observer)
 		return
 	}
 	g.unsubscribe(s, sub)

@@ -44,6 +44,8 @@ type session struct {
 	takeover []time.Time
 	endings  []*sub              // version 1: closed, but no proof says that the client knows
 	dormant  map[string]*dormant // version 1: what the client holds of lists that nobody keeps now
+	left     []leftover          // version 1: of lists that the client dropped, oldest first
+	leftKeys int                 // in left
 
 	progress change.Position           // told last
 	newest   change.Position           // of the lists and diffs given
@@ -83,6 +85,9 @@ type sub struct {
 	held  []string // version 1: keys that the client may hold beside
 	named []naming // version 1: keys named since the last proof
 	good  *makeGood
+
+	mended  []string // version 1: keys of make-goods so far
+	unclear bool     // version 1: they are too many to say which
 }
 
 // session returns a live session, nil for none.
@@ -185,7 +190,7 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 		subs = append(subs, sub)
 	}
 	c := s.socket
-	s.ready, s.dormant = nil, nil
+	s.ready, s.dormant, s.left = nil, nil, nil
 	s.mu.Unlock()
 	g.mu.Unlock()
 	for _, sub := range subs {

@@ -116,6 +116,7 @@ func (s *session) startGood(sub *sub) {
 		}
 	}
 	sub.good = good
+	sub.mend(set.keys)
 	sub.named = []naming{{math.MaxUint64, set.keys}} // until its last message has a number
 	sub.at, sub.fallen, sub.held, sub.whole = st.tail, "", nil, false
 	s.paid(sub, sub.owed)
