@@ -188,7 +188,7 @@ func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 		row.Kind, row.Old = change.Delete, t.image(into.table, d, false)
 	default:
 		row.Kind, row.Old, row.New = change.Update, t.image(into.table, d, false), t.image(into.table, d, true)
-		if unchanged(row.Old, row.New, into.virtual) {
+		if d.OldRowID == d.NewRowID && unchanged(row.Old, row.New, into.virtual) {
 			return
 		}
 	}
