@@ -29,7 +29,7 @@ type transaction struct {
 type tally struct {
 	*table
 	rows  int
-	whole bool // too many
+	whole bool // too many, or nobody wants them
 }
 
 type savepoint struct {
@@ -218,7 +218,11 @@ func (t *transaction) enter(name string) bool {
 		}
 		return false
 	}
-	t.tallies = append(t.tallies, tally{table: known})
+	whole := known.reported() && !t.source.wants(name)
+	if whole {
+		t.reportWhole(name)
+	}
+	t.tallies = append(t.tallies, tally{table: known, whole: whole})
 	t.last = len(t.tallies) - 1
 	return true
 }

@@ -191,6 +191,7 @@ func (w *Worker) drop(o *live) {
 		delete(w.gateways[gateway], o.ID)
 	}
 	w.index.Remove(o.ID)
+	w.focus.swap(o.reads, nil)
 	delete(w.observers, o.ID)
 	delete(w.polled, o)
 	delete(w.idle, o)

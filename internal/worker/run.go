@@ -201,6 +201,7 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 	}
 	reads := o.settle(dependencies(outcome))
 	if !affected.Same(o.reads, reads) && (o.reads == nil || !planted.Is(planted.StaleReadSet)) {
+		w.focus.swap(o.reads, reads)
 		o.reads = reads
 		w.index.Replace(o.ID, reads)
 	}
