@@ -53,8 +53,9 @@ type Config struct {
 
 	// Identity names whose rights a request has, "" for anonymous. Requests of
 	// equal identity share observers. An error refuses the request with 401.
-	// Default: the Authorization header, else the cookies named in Cookies,
-	// else anonymous.
+	// Default: the Authorization header and the cookies named in Cookies;
+	// without them anonymous. An evaluation has the credentials that count and
+	// no others.
 	Identity func(*http.Request) (string, error)
 	// Cookies names the cookies that the default Identity goes by.
 	Cookies []string

@@ -80,7 +80,7 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 	if err != nil {
 		return wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
 	}
-	request := busRequest(r)
+	request := g.evaluated(busRequest(r), who.identity)
 	want := &subscription{
 		session:  id,
 		claim:    who,
@@ -111,11 +111,29 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 // client that follows the list already is made good.
 func (g *Gateway) answered(got *subscribed, arrived bool) {
 	switch {
-	case !arrived && got.first:
-		g.unsubscribe(got.session, got.sub)
+	case g.undone(got, arrived):
+		got.sub.feed.detach(got.sub)
 	case !got.first:
 		got.session.restate(got.sub)
 	}
+}
+
+// undone notes how a GET has ended, and drops its subscription where no answer
+// with it has arrived and no other GET is about to give one.
+func (g *Gateway) undone(got *subscribed, arrived bool) bool {
+	s, sub := got.session, got.sub
+	sub.feed.mu.Lock()
+	defer sub.feed.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.asking--
+	sub.told = sub.told || arrived
+	if sub.told || sub.asking > 0 {
+		return false
+	}
+	s.keepOf(sub)
+	s.drop(sub)
+	return true
 }
 
 func headerPosition(r *http.Request) (change.Position, error) {

@@ -69,6 +69,8 @@ type sub struct {
 	request *bus.Request
 	place   int        // in feed.subs; guarded by feed.mu
 	from    wire.Point // where it began
+	asking  int        // GETs that are being answered with it
+	told    bool       // an answer with it has arrived
 
 	at     *entry // sent last
 	queued bool   // in session.ready

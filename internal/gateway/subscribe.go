@@ -149,6 +149,10 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 	if want.view != nil {
 		f.view.Store(want.view)
 	}
+	if want.socket == nil {
+		got.sub.asking++
+	}
+	got.sub.told = got.sub.told || want.socket != nil || !got.first && got.sub.whole
 	s.newest = later(s.newest, st.Position)
 	s.watchNew(f)
 	if want.socket != nil {
