@@ -63,6 +63,11 @@ type Config struct {
 	// may observe and connect. The server's own is always allowed.
 	Origins []string
 
+	// Address names where a request comes from, to bound the sessions of
+	// anonymous clients. Default: the host of RemoteAddr; behind a proxy that
+	// is the proxy, so set it there to what the proxy says.
+	Address func(*http.Request) string
+
 	// Prefix is the route of unsubscribe; default "/api/queryobserver".
 	Prefix string
 	// SocketPrefix is the route of sockets; default "/ws/".
@@ -161,7 +166,7 @@ func (s *Server) workerConfig(cfg Config) worker.Config {
 func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 	l := cfg.Limits
 	return gateway.Config{
-		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins,
+		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
 		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat,
 		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events,
