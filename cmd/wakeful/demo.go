@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
@@ -143,14 +142,14 @@ func together(ctx context.Context, jobs ...func(context.Context) error) error {
 	return errors.Join(errs...)
 }
 
-// listen takes any free port where another would do and this one is taken; an
-// address that somebody asked for is taken or is an error.
+// listen takes any free port where another would do and this one cannot be had;
+// an address that somebody asked for is taken or is an error.
 func listen(address string, another bool, stdout io.Writer) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if err == nil || !another || !errors.Is(err, syscall.EADDRINUSE) {
+	if err == nil || !another {
 		return listener, err
 	}
-	fmt.Fprintf(stdout, "%s is taken: a free port instead.\n\n", address)
+	fmt.Fprintf(stdout, "%v: a free port instead.\n\n", err)
 	return net.Listen("tcp", "127.0.0.1:0")
 }
 
