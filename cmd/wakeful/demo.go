@@ -111,18 +111,23 @@ func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *
 
 // serve serves until ctx is done, and lets requests under way end.
 func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		patience, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		if server.Shutdown(patience) != nil {
 			_ = server.Close() // who has not ended by now is cut off
 		}
 	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := server.Serve(listener)
+	if !stop() {
+		<-ended
 	}
-	return nil
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // together runs all jobs until one ends or ctx is done, then ends the others,
