@@ -51,8 +51,18 @@ func (c *crowd) repeat(first, then func(context.Context) error) {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), 2*patience, errors.New("it takes too long"))
 		err := do(ctx)
 		cancel()
-		c.failed(err)
+		if !cleared(err) {
+			c.failed(err)
+		}
 	}
+}
+
+// cleared says that an operator has ended the observer that was asked for.
+func cleared(err error) bool {
+	var status *follow.StatusError
+	var ended *follow.EndError
+	return errors.As(err, &status) && strings.Contains(status.Body, string(wire.CodeCleared)) ||
+		errors.As(err, &ended) && ended.Code == string(wire.CodeCleared)
 }
 
 func (c *crowd) random(n int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(n))) }
@@ -110,7 +120,7 @@ func (a *actor) run() {
 // that is busy answers pings late. A session that is lost is begun anew.
 func (a *actor) again(ctx context.Context, err error) error {
 	var ended *follow.CloseError
-	if err != nil && !errors.As(err, &ended) {
+	if err != nil && !errors.As(err, &ended) && !cleared(err) {
 		return err
 	}
 	if ended = a.client.Ended(); ended == nil {
@@ -122,9 +132,33 @@ func (a *actor) again(ctx context.Context, err error) error {
 	return a.client.Connect(ctx)
 }
 
+// heal follows anew what the server has closed.
+func (a *actor) heal(ctx context.Context) error {
+	var closed []string
+	_ = a.client.Wait(ctx, func(v follow.View) bool { // says yes at once
+		for _, l := range v.Lists() {
+			if l.Ended {
+				closed = append(closed, l.URL)
+			}
+		}
+		return true
+	})
+	for _, url := range closed {
+		list, err := a.client.Get(ctx, url)
+		if err != nil {
+			return fmt.Errorf("observe %s again: %w", url, err)
+		}
+		a.lists[url] = list
+	}
+	return nil
+}
+
 // act does one thing.
 func (a *actor) act(ctx context.Context) error {
 	a.events(a.random.IntN(12))
+	if err := a.heal(ctx); err != nil {
+		return err
+	}
 	switch n := a.random.IntN(100); {
 	case len(a.lists) < 5 || n < 12:
 		return a.more(ctx)
@@ -257,11 +291,39 @@ func (a *actorV1) run() {
 	})
 }
 
+// heal follows anew what the server has closed. The published client does not:
+// its application would.
+func (a *actorV1) heal(ctx context.Context) error {
+	var closed []*follow.List
+	_ = a.client.Wait(ctx, func(lists []*follow.List) bool { // says yes at once
+		for _, l := range lists {
+			if l.Ended {
+				closed = append(closed, l)
+			}
+		}
+		return true
+	})
+	for _, list := range closed {
+		if err := a.client.Unsubscribe(ctx, list); err != nil {
+			return err
+		}
+		again, err := a.client.Get(ctx, list.URL)
+		if err != nil {
+			return fmt.Errorf("observe %s again: %w", list.URL, err)
+		}
+		a.lists[list.URL] = again
+	}
+	return nil
+}
+
 func (a *actorV1) act(ctx context.Context) error {
 	if wait := a.random.IntN(40); len(a.lists) > 0 {
 		ctx, cancel := context.WithTimeout(a.active, time.Second)
 		_ = a.client.Wait(ctx, func([]*follow.List) bool { wait--; return wait < 0 }) // or as long as that
 		cancel()
+	}
+	if err := a.heal(ctx); err != nil {
+		return err
 	}
 	switch n := a.random.IntN(100); {
 	case len(a.lists) < 4:
@@ -319,6 +381,23 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	}
 }
 
+// clear ends all observers now and then, as an operator might.
+func (c *crowd) clear() {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for next := 1000; ; {
+		select {
+		case <-c.active.Done():
+			return
+		case <-tick.C:
+		}
+		if c.checker.States() > next {
+			next += 4000
+			c.live.Clear()
+		}
+	}
+}
+
 // positions says how far the progress of each version 2 client has come.
 func (c *crowd) positions() (all []string) {
 	for _, a := range c.v2 {
@@ -355,6 +434,9 @@ func (c *crowd) settle() {
 		if err := a.again(ctx, nil); err != nil {
 			c.t.Errorf("%s: %v", a.client.Session, err)
 		}
+		if err := a.heal(ctx); err != nil {
+			c.t.Errorf("%s: %v", a.client.Session, err)
+		}
 		if err := a.reach(ctx, position); err != nil {
 			_ = a.client.Wait(ctx, func(v follow.View) bool {
 				c.t.Errorf("%s did not come to %s: progress %+v, stale %t, ended %v", a.client.Session, position, v.Progress(), v.Stale(), v.Ended())
@@ -371,6 +453,9 @@ func (c *crowd) settle() {
 			if err := a.client.Connect(ctx); err != nil {
 				c.t.Errorf("%s: %v", a.client.Session, err)
 			}
+		}
+		if err := a.heal(ctx); err != nil {
+			c.t.Errorf("%s: %v", a.client.Session, err)
 		}
 		c.last(a.track, a.client.Session, a.as, newest, func(done func([]*follow.List) bool) error {
 			return a.client.Wait(ctx, done)

@@ -9,12 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/bus/bustest"
 	"github.com/wakeful-dev/wakeful/internal/checker"
 )
 
@@ -22,23 +24,28 @@ import (
 type scenario struct {
 	name       string
 	share      int // percent of all states
-	bus        func() bus.Bus
+	bus        func(seed uint64) bus.Bus
 	triggerLog bool
 	outside    bool // writers that do not use the application's handle
 }
 
 var scenarios = []scenario{
-	{name: "own", share: 50},
+	{name: "own", share: 45},
 	{name: "outside", share: 15, outside: true},
 	{name: "outside with trigger log", share: 15, outside: true, triggerLog: true},
-	{name: "encoded bus", share: 10, bus: func() bus.Bus { return bus.Encoded(bus.New()) }},
+	{name: "encoded bus", share: 10, bus: func(uint64) bus.Bus { return bus.Encoded(bus.New()) }},
+	{name: "faulty bus", share: 15, bus: func(seed uint64) bus.Bus { return bustest.Faulty(bus.New(), seed, 0.01) }},
 }
 
 // long says that there is time: set WAKEFUL_LONG=1.
 var long = os.Getenv("WAKEFUL_LONG") != ""
 
-// states is how many states of lists are checked in all.
+// states is how many states of lists are checked in all: WAKEFUL_STATES, or
+// else what there is time for.
 func states() int {
+	if n, err := strconv.Atoi(os.Getenv("WAKEFUL_STATES")); err == nil {
+		return n
+	}
 	switch {
 	case long:
 		return 1_000_000
@@ -88,7 +95,7 @@ func TestHistory(t *testing.T) {
 func (s *scenario) run(t testing.TB, seed uint64, states int) *checker.Report {
 	w := newWorld(t, options{triggerLog: s.triggerLog, config: func(c *wakeful.Config) {
 		if s.bus != nil {
-			c.Bus = s.bus()
+			c.Bus = s.bus(seed)
 		}
 	}})
 	c := &crowd{world: w, seed: seed}
@@ -129,6 +136,7 @@ func (c *crowd) populate(s *scenario) {
 	for n := range 16 {
 		c.running.Go(c.actorV1(100 + n).run)
 	}
+	c.running.Go(c.clear)
 	for n := range 2 {
 		c.running.Go(func() {
 			c.writer(200+n, func(ctx context.Context, r *rand.Rand) error {

@@ -33,7 +33,7 @@ type world struct {
 }
 
 // patience is how long anything may take that needs no luck.
-const patience = 10 * time.Second
+var patience = 10 * time.Second
 
 // within bounds a wait of a test.
 func within(t testing.TB) context.Context {

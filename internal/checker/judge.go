@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -72,7 +73,11 @@ func (j *judge) violation(view int32, kind, detail string) {
 	if view >= 0 {
 		name = j.c.views[view].URL
 	}
-	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.around())
+	only := int32(-1)
+	if kind == Unequal {
+		only = view // of which the whole story is of interest
+	}
+	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.around(only))
 	j.report.Violations = append(j.report.Violations, Violation{j.track.name, name, kind, detail})
 }
 
@@ -81,10 +86,17 @@ const told = 14
 
 // around lists what the client was shown before the record in hand, and right
 // after it.
-func (j *judge) around() string {
+func (j *judge) around(only int32) string {
 	var out strings.Builder
-	for i := max(0, j.at-told+1); i < min(j.at+told/2, len(j.track.records)); i++ {
+	first, last := max(0, j.at-told+1), min(j.at+told/2, len(j.track.records))
+	if only >= 0 {
+		first = 0
+	}
+	for i := first; i < last; i++ {
 		r := &j.track.records[i]
+		if only >= 0 && r.kind != dropRecord && (r.kind == proofRecord || !slices.Contains(append(r.views(), r.lists...), only)) {
+			continue
+		}
 		fmt.Fprintf(&out, "\n\t%d %s %s", i, kindNames[r.kind], r.position)
 		for _, view := range append(r.views(), r.lists...) {
 			fmt.Fprintf(&out, " %s", j.c.views[view].URL)

@@ -34,6 +34,7 @@ type Client struct {
 	socket     *socket
 	greeted    bool // hello has come
 	ended      *CloseError
+	late       []error // faults, unless the server has closed this socket meanwhile
 	faults     []error
 }
 
@@ -64,7 +65,7 @@ func (c *Client) Connect(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	c.socket, c.ended, c.greeted = socket, nil, false
+	c.socket, c.ended, c.greeted, c.late = socket, nil, false, nil
 	c.mu.Unlock()
 	go c.run(socket)
 	err = c.wait(ctx, func() (bool, error) {

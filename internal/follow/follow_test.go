@@ -275,6 +275,29 @@ func TestClientResumes(t *testing.T) {
 	}
 }
 
+func TestResumeUnderAnotherID(t *testing.T) {
+	s := newServer(t)
+	s.answer("/items", answer(5))
+	client := follow.NewClient(follow.Config{Server: s.URL, Session: "s"})
+	l, err := client.Get(within(t), "/items")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- client.Connect(within(t)) }()
+	p := peer{t, <-s.sockets}
+	p.say(hello)
+	id := p.hear()["id"]
+	p.say(fmt.Sprintf(`{"type":"subscribed","id":%q,"observer":"n","epoch":"e","seq":5,"primary_key":"id","replaces":"o"}`, id))
+	p.say(strings.Replace(changes(6, `{"op":"removed","key":"1"}`), `"o"`, `"n"`, 1))
+	if err := client.Wait(within(t), func(follow.View) bool { return l.Seq == 6 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || l.Observer != "n" || client.Faults() != nil {
+		t.Errorf("observer %s, %v, faults %v", l.Observer, err, client.Faults())
+	}
+}
+
 func TestProgressSpeaksForListsThatItReaches(t *testing.T) {
 	s := newServer(t)
 	s.answer("/items", answer(5))

@@ -11,11 +11,12 @@ type frame struct {
 	Type string          `json:"type"`
 	ID   json.RawMessage `json:"id"`
 	state
-	Ops    []op     `json:"ops"`
-	Whole  bool     `json:"whole"`
-	Behind []string `json:"behind"`
-	Code   string   `json:"code"`
-	Detail string   `json:"detail"`
+	Replaces string   `json:"replaces"`
+	Ops      []op     `json:"ops"`
+	Whole    bool     `json:"whole"`
+	Behind   []string `json:"behind"`
+	Code     string   `json:"code"`
+	Detail   string   `json:"detail"`
 }
 
 // EndError is why a server closed an observer, or refused a frame.
@@ -78,6 +79,11 @@ func (c *Client) subscribed(f *frame) {
 	}
 	made.resumes--
 	made.done = made.resumes <= 0
+	if old := c.lists[f.Replaces]; old != nil {
+		delete(c.lists, f.Replaces)
+		old.Observer = f.Observer
+		c.lists[f.Observer], list = old, old
+	}
 	if list == nil {
 		c.fault(fmt.Errorf("follow: subscribed to %s, which is not held", f.Observer))
 		return
@@ -97,8 +103,10 @@ func (c *Client) stream(f *frame) {
 	switch {
 	case list == nil && c.unanswered > 0:
 		c.held[f.Observer] = append(c.held[f.Observer], *f)
+	case c.gone[f.Observer] && list == nil:
+		c.late = append(c.late, fmt.Errorf("follow: %s of %s after its unsubscribe was answered", f.Type, f.Observer))
 	case list == nil:
-		c.fault(fmt.Errorf("follow: %s of %s, which is not followed (left: %t)", f.Type, f.Observer, c.gone[f.Observer]))
+		c.fault(fmt.Errorf("follow: %s of %s, which is not followed", f.Type, f.Observer))
 	case f.Type == "snapshot":
 		c.snapshot(list, f)
 	case !list.answered:
@@ -176,6 +184,10 @@ func (c *Client) changes(list *List, f *frame) {
 }
 
 func (c *Client) progress(f *frame) {
+	for _, err := range c.late {
+		c.fault(err)
+	}
+	c.late = nil
 	if c.position.SameHistory(f.Position) && f.Position < c.position {
 		c.fault(fmt.Errorf("follow: progress goes back from %s to %s", c.position, f.Position))
 	}
@@ -199,6 +211,7 @@ func (c *Client) closed(f *frame) {
 		return
 	}
 	list.Ended, list.Why = true, f.Code+": "+f.Detail
+	list.answered, list.sent = false, false // a new GET begins anew
 	for _, made := range c.calls {
 		if made.url == list.URL {
 			made.done, made.err = true, &EndError{f.Code, f.Detail}
