@@ -338,10 +338,10 @@ func (a *actorV1) act(ctx context.Context) error {
 			delete(a.lists, url)
 			return a.client.Unsubscribe(ctx, list)
 		}
-	case n < 30:
+	case n < 45:
 		a.client.Cut()
 		return a.client.Connect(ctx)
-	case n < 35:
+	case n < 50:
 		a.client.Close()
 		return a.client.Connect(ctx)
 	}
