@@ -95,10 +95,11 @@ func (l *lookout) look() (news, own bool) {
 
 // rest keeps a burst of own commits from waking the lookout for each of them.
 func (l *lookout) rest(ctx context.Context) {
-	if now := time.Now(); now.Sub(l.told) >= lull {
+	if time.Since(l.told) >= lull {
 		l.quick = 0
-	} else if l.quick++; l.quick >= burst {
-		sleep(ctx, lull)
+	} else {
+		l.quick++
+		rest(ctx, l.quick)
 	}
 	l.told = time.Now()
 }
