@@ -116,7 +116,7 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 }
 
 func (w *Worker) send(gateway string, body bus.Body) {
-	if err := w.link.Send(gateway, body); err != nil {
+	if err := w.link.Send(gateway, body); err != nil && w.ctx.Err() == nil {
 		w.cfg.Logger.Warn("message not sent", "to", gateway, "err", err)
 	}
 }

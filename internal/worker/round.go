@@ -130,6 +130,9 @@ func (w *Worker) hasPlace(o *live) bool {
 
 // pinFailed waits longer each time before the next snapshot is tried.
 func (w *Worker) pinFailed(now time.Time, err error) {
+	if w.ctx.Err() != nil {
+		return // Run is over
+	}
 	w.cfg.Events.Record(event.Event{Kind: event.EvaluationFailed, Code: string(wire.CodeUnavailable), Detail: err.Error()})
 	for _, o := range w.waiting {
 		w.answerAll(o, &bus.Observed{Problem: unavailable(err)})
