@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/wakeful-dev/wakeful/internal/checker"
 	"github.com/wakeful-dev/wakeful/internal/follow"
@@ -172,13 +171,6 @@ func both(t *testing.T, test func(t *testing.T, version int)) {
 	for _, version := range []int{1, 2} {
 		t.Run(fmt.Sprintf("version %d", version), func(t *testing.T) { test(t, version) })
 	}
-}
-
-// soon is less patient than within, for what must be prompt.
-func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Second, fmt.Errorf("it did not happen within 5 s"))
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // gate is a handler that stands still while it is shut.

@@ -78,6 +78,10 @@ type summary struct {
 // every list that any of them was ever shown against an independent log.
 func TestHistory(t *testing.T) {
 	seed := firstSeed(t)
+	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		commit = []byte("unknown")
+	}
 	var all []summary
 	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -87,7 +91,7 @@ func TestHistory(t *testing.T) {
 		})
 	}
 	if path := os.Getenv("WAKEFUL_PROOF"); path != "" && !t.Failed() {
-		writeProof(t, path, all)
+		writeProof(t, path, strings.TrimSpace(string(commit)), all)
 	}
 }
 
@@ -196,20 +200,16 @@ func (c *crowd) watchCount(states int) {
 }
 
 // writeProof keeps what a run has shown.
-func writeProof(t testing.TB, path string, all []summary) {
-	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
-	if err != nil {
-		commit = []byte("unknown")
-	}
+func writeProof(t testing.TB, path, commit string, all []summary) {
 	var md strings.Builder
 	fmt.Fprintf(&md, "# Checked histories\n\nWritten by `WAKEFUL_PROOF=%s WAKEFUL_LONG=%s go test -run TestHistory ./e2e`\non %s, commit %s.\n\n",
-		filepath.Base(path), os.Getenv("WAKEFUL_LONG"), time.Now().UTC().Format(time.DateOnly), strings.TrimSpace(string(commit)))
+		filepath.Base(path), os.Getenv("WAKEFUL_LONG"), time.Now().UTC().Format(time.DateOnly), commit)
 	md.WriteString("| scenario | seed | clients | transactions | states of lists | cuts | violations | seconds |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range all {
 		fmt.Fprintf(&md, "| %s | %d | %d | %d | %d | %d | %d | %.0f |\n", s.Scenario, s.Seed,
 			s.Report.Clients, s.Report.Transactions, s.Report.States, s.Report.Cuts, len(s.Report.Violations), s.Seconds)
 	}
-	data, err := json.MarshalIndent(map[string]any{"commit": strings.TrimSpace(string(commit)), "runs": all}, "", "  ")
+	data, err := json.MarshalIndent(map[string]any{"commit": commit, "runs": all}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

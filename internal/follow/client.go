@@ -165,6 +165,7 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 	}
 	c.mu.Lock()
 	c.unanswered++
+	told := c.position
 	c.turn()
 	c.mu.Unlock()
 	answer, err := c.observe(ctx, path, floor)
@@ -175,6 +176,11 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 	if err != nil {
 		c.release()
 		return nil, err
+	}
+	for _, least := range []change.Position{told, floor} {
+		if least.SameHistory(answer.Position) && answer.Position < least {
+			c.fault(fmt.Errorf("follow: answer of %s is at %s, %s was known when it was asked", path, answer.Position, least))
+		}
 	}
 	list := c.install(answer, path)
 	c.release()

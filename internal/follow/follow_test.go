@@ -321,6 +321,23 @@ func TestProgressSpeaksForListsThatItReaches(t *testing.T) {
 	}
 }
 
+func TestAnswersAreNotOlderThanProgress(t *testing.T) {
+	s := newServer(t)
+	s.answer("/items", answer(5))
+	client := follow.NewClient(follow.Config{Server: s.URL, Session: "s"})
+	p := s.connect(client)
+	p.say(end)
+	if err := client.Wait(within(t), func(v follow.View) bool { return v.Progress().Whole }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Get(within(t), "/items"); err != nil {
+		t.Fatal(err)
+	}
+	if faults := fmt.Sprint(client.Faults()); !strings.Contains(faults, "was known when it was asked") {
+		t.Errorf("an answer older than the progress before it is no fault: %s", faults)
+	}
+}
+
 func v1(msg string, order int, item string) string {
 	return fmt.Sprintf(`{"msg":%q,"observer":"o","primary_key":"id","order":%d,"item":%s}`, msg, order, item)
 }
