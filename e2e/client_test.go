@@ -97,6 +97,19 @@ func (c *client) observe(path string) *follow.List {
 	return list
 }
 
+func (c *client) unsubscribe(list *follow.List) {
+	c.w.t.Helper()
+	var err error
+	if c.v2 != nil {
+		err = c.v2.Unsubscribe(within(c.w.t), list)
+	} else {
+		err = c.v1.Unsubscribe(within(c.w.t), list)
+	}
+	if err != nil {
+		c.w.t.Fatalf("unsubscribe %s: %v", list.URL, err)
+	}
+}
+
 // wait returns when done says true of the client's lists.
 func (c *client) wait(ctx context.Context, done func() bool) error {
 	if c.v2 != nil {

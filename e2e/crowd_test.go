@@ -105,7 +105,7 @@ func (a *actor) renew(ctx context.Context) error {
 	config, track := a.config("v2", a.as)
 	a.client, a.track, a.lists = follow.NewClient(config), track, map[string]*follow.List{}
 	if a.random.IntN(2) == 0 { // the GET may come first
-		if err := a.get(ctx); err != nil {
+		if err := a.get(ctx); err != nil && !cleared(err) {
 			return err
 		}
 	}

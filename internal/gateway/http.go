@@ -223,11 +223,12 @@ func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
 // sent for it is still on its way; failing that in time, the socket is closed.
 func (g *Gateway) unsubscribeAndWait(ctx context.Context, s *session, observer string) {
 	sub := s.find(observer)
-	if sub == nil {
+	if sub != nil {
+		g.unsubscribe(s, sub)
+	} else if sub = s.dropEnded(observer); sub == nil {
 		s.dropDormant(observer)
 		return
 	}
-	g.unsubscribe(s, sub)
 	c, proof := s.barrier(sub)
 	if c == nil {
 		return

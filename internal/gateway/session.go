@@ -290,13 +290,30 @@ func (s *session) drop(sub *sub) {
 		delete(s.subs, sub.feed.observer)
 	}
 	s.paid(sub, sub.owed)
-	for i, r := range s.ready {
-		if r == sub {
-			s.ready = append(s.ready[:i:i], s.ready[i+1:]...)
-			sub.queued = false
-			break
+	s.unready(sub)
+}
+
+// unready takes a subscription from those that have something to send.
+func (s *session) unready(sub *sub) {
+	if i := slices.Index(s.ready, sub); i >= 0 {
+		s.ready = append(s.ready[:i:i], s.ready[i+1:]...)
+		sub.queued = false
+	}
+}
+
+// dropEnded forgets that the client is still to be told, or told again, that an
+// observer has ended. It returns the ended subscription, nil if there is none.
+func (s *session) dropEnded(observer string) (dropped *sub) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range slices.Concat(s.endings, s.ready) {
+		if sub.ended != nil && sub.feed.observer == observer {
+			s.unready(sub)
+			dropped = sub
 		}
 	}
+	s.endings = slices.DeleteFunc(s.endings, func(sub *sub) bool { return sub.feed.observer == observer })
+	return dropped
 }
 
 // end ends a subscription and tells the client why. What it was not sent yet
