@@ -122,6 +122,9 @@ type frameHead struct {
 // know are ignored, and a type that it does not know gives *Unknown. Errors are
 // *FrameError.
 func DecodeClient(frame []byte) (ClientMessage, error) {
+	if m, ok := plainResume(frame); ok {
+		return m, nil
+	}
 	// Frames that begin with their type, as clients write them, are read once.
 	if m := newClientMessage(firstType(frame)); m != nil && json.Unmarshal(frame, m) == nil && missingMember(m) == "" {
 		return m, nil
