@@ -185,6 +185,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		control: answer.text.Bytes(),
 		pingAt:  now.Add(-rand.N(pingPause)), // so that a crowd is not asked all at once
 	}
+	c.wanted.Store(1) // the first writer is this goroutine, when all that is first is known
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.heard.Store(now.UnixNano())
 	var in io.Reader = conn
@@ -215,7 +216,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		c.close(refused.code, string(refused.word)+": "+refused.detail)
 	}
 	go c.read(in)
-	c.wake()
+	c.write()
 }
 
 // handshake keeps the answer of an upgrade, so that it leaves in one write
