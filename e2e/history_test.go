@@ -134,10 +134,14 @@ func (s *scenario) run(t testing.TB, seed uint64, states int) *checker.Report {
 
 // populate starts everybody.
 func (c *crowd) populate(s *scenario) {
-	for n := range 32 {
+	persons := 32
+	if raceEnabled {
+		persons = 6
+	}
+	for n := range persons {
 		c.running.Go(c.actor(n).run)
 	}
-	for n := range 16 {
+	for n := range persons / 2 {
 		c.running.Go(c.actorV1(100 + n).run)
 	}
 	c.running.Go(c.clear)

@@ -35,6 +35,12 @@ type world struct {
 // patience is how long anything may take that needs no luck.
 var patience = 10 * time.Second
 
+func init() {
+	if raceEnabled {
+		patience *= 4
+	}
+}
+
 // within bounds a wait of a test.
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, fmt.Errorf("it did not happen within %v", patience))

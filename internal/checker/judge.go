@@ -74,41 +74,50 @@ func (j *judge) violation(view int32, kind, detail string) {
 		name = j.c.views[view].URL
 	}
 	only := int32(-1)
-	if kind == Unequal {
-		only = view // of which the whole story is of interest
+	if kind == Unequal || kind == Unreal || kind == Backward {
+		only = view
 	}
 	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.around(only))
 	j.report.Violations = append(j.report.Violations, Violation{j.track.name, name, kind, detail})
 }
 
-// told is how many records a violation shows.
-const told = 14
+// told is how many records a violation shows of those before it, and half as
+// many of those after it.
+const told = 16
 
 // around lists what the client was shown before the record in hand, and right
-// after it.
+// after it: of one view only, unless that is negative.
 func (j *judge) around(only int32) string {
-	var out strings.Builder
-	first, last := max(0, j.at-told+1), min(j.at+told/2, len(j.track.records))
-	if only >= 0 {
-		first = 0
-	}
-	for i := first; i < last; i++ {
+	var shown []int
+	first := 0
+	for i := range j.track.records {
 		r := &j.track.records[i]
-		if only >= 0 && r.kind != dropRecord && (r.kind == proofRecord || !slices.Contains(append(r.views(), r.lists...), only)) {
+		if only >= 0 && r.kind != dropRecord && r.kind != faultRecord && !slices.Contains(append(r.views(), r.lists...), only) {
 			continue
 		}
-		fmt.Fprintf(&out, "\n\t%d %s %s", i, kindNames[r.kind], r.position)
-		for _, view := range append(r.views(), r.lists...) {
-			fmt.Fprintf(&out, " %s", j.c.views[view].URL)
+		if i <= j.at {
+			first = len(shown)
 		}
-		if r.kind == messageRecord && r.removed {
-			out.WriteString(" -")
-		} else if r.kind == messageRecord {
-			fmt.Fprintf(&out, " +%d", r.order)
-		}
-		out.WriteString(" " + r.detail)
+		shown = append(shown, i)
+	}
+	var out strings.Builder
+	for _, i := range shown[max(0, first-told+1):min(first+told/2, len(shown))] {
+		fmt.Fprintf(&out, "\n\t%d %s", i, j.describe(&j.track.records[i]))
 	}
 	return out.String()
+}
+
+func (j *judge) describe(r *record) string {
+	text := fmt.Sprintf("%s %s", kindNames[r.kind], r.position)
+	for _, view := range append(r.views(), r.lists...) {
+		text += " " + j.c.views[view].URL
+	}
+	if r.kind == messageRecord && r.removed {
+		text += " −"
+	} else if r.kind == messageRecord {
+		text += fmt.Sprintf(" +%d", r.order)
+	}
+	return text + " " + r.detail
 }
 
 func (j *judge) holding(view int32) *holding {

@@ -83,7 +83,7 @@ func (t *Track) Watch() follow.Watch {
 			t.note(r, l)
 		},
 		Message: func(l *follow.List, m follow.Message) {
-			t.note(record{kind: messageRecord, removed: m.Removed, order: int32(m.Order)}, l)
+			t.note(record{kind: messageRecord, removed: m.Removed, order: int32(m.Order), detail: m.What}, l)
 		},
 		Progress: func(p follow.Progress, lists []*follow.List) {
 			r := record{kind: progressRecord, position: p.Position, detail: fmt.Sprintf("behind: %d", len(p.Behind))}

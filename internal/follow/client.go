@@ -40,8 +40,9 @@ type Client struct {
 
 // call is one subscribe or resume on its way.
 type call struct {
-	url     string // of a subscribe
-	resumes int    // answers that a resume still waits for
+	url     string          // of a subscribe
+	begun   bool            // … that was answered by subscribed
+	resumes map[string]bool // the lists of a resume that are not answered
 	done    bool
 	err     error
 }
@@ -117,7 +118,11 @@ func (c *Client) resume() (string, error) {
 			list.answered, list.sent = false, false
 		}
 	}
-	id := c.nextID(&call{resumes: len(observers), done: len(observers) == 0})
+	made := &call{resumes: map[string]bool{}, done: len(observers) == 0}
+	for id := range observers {
+		made.resumes[id] = true
+	}
+	id := c.nextID(made)
 	return id, c.write(map[string]any{"type": "resume", "id": id, "observers": observers})
 }
 
@@ -221,7 +226,7 @@ func (c *Client) Subscribe(ctx context.Context, path string) (*List, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
-		if !made.done {
+		if !made.done && !made.begun {
 			c.unanswered--
 		}
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // frame is any frame of a version 2 server.
@@ -60,13 +61,16 @@ func (f *frame) call() string { return keyText(string(f.ID)) }
 // subscribed says that frames of an observer may come now.
 func (c *Client) subscribed(f *frame) {
 	made := c.calls[f.call()]
-	if made == nil {
+	if n, err := strconv.Atoi(f.call()); made == nil && (err != nil || n > c.lastID) {
 		c.fault(fmt.Errorf("follow: subscribed answers %s, which was not asked", f.ID))
 		return
+	} else if made == nil {
+		made = &call{} // a list was closed meanwhile, and that was the answer
 	}
 	list := c.lists[f.Observer]
 	if made.url != "" {
 		c.unanswered--
+		made.begun = true
 		if list == nil {
 			list = &List{URL: made.url, Observer: f.Observer, PrimaryKey: f.PrimaryKey}
 			c.lists[f.Observer] = list
@@ -77,8 +81,8 @@ func (c *Client) subscribed(f *frame) {
 		}
 		return // else the snapshot makes it done
 	}
-	made.resumes--
-	made.done = made.resumes <= 0
+	made.resumed(f.Observer)
+	made.resumed(f.Replaces)
 	if old := c.lists[f.Replaces]; old != nil {
 		delete(c.lists, f.Replaces)
 		old.Observer = f.Observer
@@ -89,8 +93,14 @@ func (c *Client) subscribed(f *frame) {
 		return
 	}
 	// What was on its way before the server took the resume comes again.
-	list.answered, list.sent = true, false
+	list.answered, list.sent, list.Ended = true, false, false
 	delete(c.held, f.Observer)
+}
+
+// resumed notes the answer for one list of a resume.
+func (c *call) resumed(observer string) {
+	delete(c.resumes, observer)
+	c.done = c.done || c.url == "" && len(c.resumes) == 0
 }
 
 // stream takes a snapshot or changes, or holds them.
@@ -122,14 +132,18 @@ func (c *Client) release() {
 	for observer, frames := range c.held {
 		list := c.lists[observer]
 		if list == nil || !list.answered {
-			if c.unanswered == 0 && list == nil {
+			if c.unanswered == 0 && (list == nil || list.Ended) {
 				delete(c.held, observer)
 			}
 			continue
 		}
 		delete(c.held, observer)
 		for i := range frames {
-			c.stream(&frames[i])
+			if frames[i].Type == "closed" {
+				c.end(&frames[i])
+			} else {
+				c.stream(&frames[i])
+			}
 		}
 	}
 }
@@ -205,7 +219,19 @@ func (c *Client) progress(f *frame) {
 	c.Watch.Progress(Progress{f.Position, f.Whole, f.Behind}, covered)
 }
 
+// closed ends a list. Where a GET is under way it may be its list that has
+// ended, or the one before: the client cannot tell, and takes it for ended.
 func (c *Client) closed(f *frame) {
+	if c.unanswered > 0 {
+		c.held[f.Observer] = append(c.held[f.Observer], *f)
+	}
+	c.end(f)
+}
+
+func (c *Client) end(f *frame) {
+	for _, made := range c.calls {
+		made.resumed(f.Observer)
+	}
 	list := c.lists[f.Observer]
 	if list == nil {
 		return
@@ -213,11 +239,8 @@ func (c *Client) closed(f *frame) {
 	list.Ended, list.Why = true, f.Code+": "+f.Detail
 	list.answered, list.sent = false, false // a new GET begins anew
 	for _, made := range c.calls {
-		if made.url == list.URL {
+		if made.begun && made.url == list.URL {
 			made.done, made.err = true, &EndError{f.Code, f.Detail}
-		} else if made.url == "" && made.resumes > 0 {
-			made.resumes--
-			made.done = made.resumes == 0
 		}
 	}
 }
@@ -228,7 +251,7 @@ func (c *Client) refused(f *frame) {
 		c.fault(&EndError{f.Code, f.Detail})
 		return
 	}
-	if made.url != "" && !made.done {
+	if made.url != "" && !made.begun && !made.done {
 		c.unanswered--
 		c.release()
 	}

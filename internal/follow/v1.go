@@ -253,7 +253,7 @@ func (c *ClientV1) apply(list *List, m *message) {
 	}
 	list.ByHTTP = false
 	if c.Watch.Message != nil {
-		c.Watch.Message(list, Message{Removed: m.Msg == "removed", Order: m.Order})
+		c.Watch.Message(list, Message{Removed: m.Msg == "removed", Order: m.Order, What: m.Msg + " " + item.Key})
 	}
 }
 

@@ -56,6 +56,12 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 		if problem := s.checkRoom(want.claim, want.observer); problem != nil {
 			return nil, problem
 		}
+		if s.find(want.observer) == nil {
+			// Progress that is told before the answer may be newer than the list,
+			// and reach a client after it: it must not speak for the list.
+			s.await(want.observer, 1)
+			defer s.await(want.observer, -1)
+		}
 		want.after = s.floor(want.after)
 	} else if !g.hasRoom(want.claim) {
 		return nil, tooManySessions()
