@@ -94,12 +94,14 @@ func (l *lookout) look() (news, own bool) {
 }
 
 // rest keeps a burst of own commits from waking the lookout for each of them.
+// They find what others committed, and the lookout does when it has rested.
 func (l *lookout) rest(ctx context.Context) {
 	if time.Since(l.told) >= lull {
 		l.quick = 0
-	} else {
-		l.quick++
+	} else if l.quick++; l.quick >= burst {
+		l.watch.hear(false)
 		rest(ctx, l.quick)
+		l.watch.hear(true)
 	}
 	l.told = time.Now()
 }
