@@ -26,7 +26,7 @@ var (
 	}
 	autocommit = measurement{
 		bars:    []bar{{"autocommit inserts, captured", "rows/s", atLeast, 0.75}},
-		measure: func(s *stage) [][]run { return s.writes("autocommit", 500) },
+		measure: func(s *stage) [][]run { return s.writes("autocommit", 2000) },
 	}
 	bulk = measurement{
 		bars:    []bar{{"bulk inserts (one transaction, prepared), captured", "rows/s", atLeast, 0.65}},
