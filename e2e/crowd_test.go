@@ -353,7 +353,8 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	random := c.random(n)
 	watcher := follow.NewClient(follow.Config{Server: c.http.URL, Session: fmt.Sprintf("writer-%d", n)})
 	ctx := within(c.t)
-	if _, err := watcher.Get(ctx, "/clock"); err != nil {
+	clock, err := watcher.Get(ctx, "/clock")
+	if err != nil && !cleared(err) {
 		c.failed(err)
 		return
 	}
@@ -363,7 +364,13 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	}
 	defer watcher.Close()
 	for c.active.Err() == nil {
-		before := c.position(watcher)
+		before, followed := c.look(watcher, clock)
+		if !followed {
+			if clock, err = watcher.Get(within(c.t), "/clock"); err != nil && !cleared(err) {
+				c.failed(err)
+				return
+			}
+		}
 		for range 1 + random.IntN(3) {
 			if err := write(context.Background(), random); err != nil {
 				c.failed(err)
@@ -409,9 +416,14 @@ func (c *crowd) positions() (all []string) {
 	return all
 }
 
-func (c *crowd) position(watcher *follow.Client) (p change.Position) {
-	_ = watcher.Wait(c.active, func(v follow.View) bool { p = v.Progress().Position; return true }) // says yes at once
-	return p
+// look returns how far a watcher has come, and whether it still follows its
+// list.
+func (c *crowd) look(watcher *follow.Client, clock *follow.List) (p change.Position, followed bool) {
+	_ = watcher.Wait(c.active, func(v follow.View) bool { // says yes at once
+		p, followed = v.Progress().Position, clock != nil && !clock.Ended
+		return true
+	})
+	return p, followed
 }
 
 // settle waits until everybody holds the newest results, and notes what they
