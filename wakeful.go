@@ -53,14 +53,20 @@ type Config struct {
 
 	// Identity names whose rights a request has, "" for anonymous. Requests of
 	// equal identity share observers. An error refuses the request with 401.
-	// Default: the Authorization header, else the cookies named in Cookies,
-	// else anonymous.
+	// Default: the Authorization header and the cookies named in Cookies;
+	// without them anonymous. An evaluation has the credentials that count and
+	// no others.
 	Identity func(*http.Request) (string, error)
 	// Cookies names the cookies that the default Identity goes by.
 	Cookies []string
 	// Origins lists the foreign origins ("https://app.example.org") whose pages
 	// may observe and connect. The server's own is always allowed.
 	Origins []string
+
+	// Address names where a request comes from, to bound the sessions of
+	// anonymous clients. Default: the host of RemoteAddr; behind a proxy that
+	// is the proxy, so set it there to what the proxy says.
+	Address func(*http.Request) string
 
 	// Prefix is the route of unsubscribe; default "/api/queryobserver".
 	Prefix string
@@ -160,7 +166,7 @@ func (s *Server) workerConfig(cfg Config) worker.Config {
 func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 	l := cfg.Limits
 	return gateway.Config{
-		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins,
+		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
 		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat,
 		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events,

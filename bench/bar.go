@@ -67,7 +67,7 @@ func (b bar) judge(runs []run) verdict {
 		v.How = fmt.Sprintf("%.2f × (≤ %.2f)", v.Relation, b.Bar)
 	case above:
 		v.Met = v.Relation <= b.Bar
-		v.How = fmt.Sprintf("+%.3f (≤ +%.1f)", v.Relation, b.Bar)
+		v.How = fmt.Sprintf("%+.3f (≤ %+.1f)", v.Relation, b.Bar)
 	case exactly:
 		v.Met = v.Least == b.Bar && v.Most == b.Bar
 		v.How = fmt.Sprintf("%.0f (= %.0f)", v.Relation, b.Bar)

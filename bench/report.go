@@ -20,7 +20,7 @@ type report struct {
 }
 
 // columns are the widths of the table; the last is as long as it is.
-var columns = []int{58, 12, 12, 22, 22}
+var columns = []int{72, 10, 10, 20, 18}
 
 func newReport(out io.Writer) *report {
 	fmt.Fprintf(out, "%s, %d cores for server, floor and load together, %s\n\n", runtime.Version(), runtime.NumCPU(), time.Now().UTC().Format(time.RFC3339))
@@ -56,7 +56,7 @@ func (r *report) add(v verdict) {
 		floor = "-"
 	}
 	spread := fmt.Sprintf("%.3g – %.3g", v.Least, v.Most)
-	r.line(v.Name+", "+v.Unit, number(v.Figure), floor, v.How, spread, said)
+	r.line(strings.TrimSuffix(v.Name+", "+v.Unit, ", "), number(v.Figure), floor, v.How, spread, said)
 }
 
 // number is short enough for a table.

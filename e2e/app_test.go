@@ -46,7 +46,13 @@ type route struct {
 	meta    func(*http.Request) checker.Query // of a page
 	object  bool                              // one row is the answer; none is 404
 	private bool                              // depends on who asks
+
+	// The handler asks first, and then one of the others, in place of items.
+	first, even, odd checker.Query
 }
+
+// mode is a number that changes now and then.
+const mode = "SELECT coalesce(max(uses), 0) FROM label WHERE name < '<b'"
 
 func args(text string, names ...string) func(*http.Request) checker.Query {
 	return func(r *http.Request) checker.Query {
@@ -93,6 +99,11 @@ var routes = []route{
 	{pattern: "GET /bank", key: []string{"id"}, tables: []string{"account"},
 		items: args("SELECT id, balance FROM account ORDER BY id"),
 		meta:  args("SELECT sum(balance) AS count FROM account")},
+	// What it reads depends on what it has read.
+	{pattern: "GET /either", key: []string{"id"}, tables: []string{"label", "post", "author"}, first: checker.SQL(mode),
+		items: args("SELECT id, title FROM post WHERE state = 'open' AND (" + mode + ") % 2 = 0 UNION ALL SELECT id, name FROM author WHERE (" + mode + ") % 2 = 1 ORDER BY id"),
+		even:  checker.SQL("SELECT id, title FROM post WHERE state = 'open' ORDER BY id"),
+		odd:   checker.SQL("SELECT id, name AS title FROM author ORDER BY id")},
 	{pattern: "GET /mine", key: []string{"id"}, tables: []string{"post", "author"}, private: true,
 		items: func(r *http.Request) checker.Query {
 			return checker.SQL("SELECT p.id, p.title FROM post p JOIN author a ON a.id = p.author WHERE a.name = ? ORDER BY p.title DESC, p.id", user(r))
@@ -114,7 +125,7 @@ var urls = []string{
 	"/tags?state=open", "/tags?state=done", "/tagged?name=a/b", "/tagged?name=red",
 	"/authors", "/count?state=open", "/count?state=done",
 	"/page?limit=5&offset=0", "/page?limit=5&offset=5", "/labels", "/bank",
-	"/post/1", "/post/2", "/post/3", "/post/4", "/post/5",
+	"/either", "/post/1", "/post/2", "/post/3", "/post/4", "/post/5",
 	"/mine",
 }
 
@@ -175,6 +186,19 @@ func (r *route) serve(w http.ResponseWriter, req *http.Request, db *sql.DB) {
 	items := r.items(req)
 	if planted.Is(planted.TieBreakMissing) {
 		items.Text = strings.Replace(items.Text, "score DESC, id DESC", "score DESC", 1)
+	}
+	if r.first.Text != "" {
+		rows, err := query(req.Context(), db, r.first)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		items = r.even
+		for _, n := range rows[0] {
+			if n.(int64)%2 == 1 {
+				items = r.odd
+			}
+		}
 	}
 	rows, err := query(req.Context(), db, items)
 	if err != nil {

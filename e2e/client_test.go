@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/wakeful-dev/wakeful/internal/checker"
 	"github.com/wakeful-dev/wakeful/internal/follow"
@@ -98,6 +97,19 @@ func (c *client) observe(path string) *follow.List {
 	return list
 }
 
+func (c *client) unsubscribe(list *follow.List) {
+	c.w.t.Helper()
+	var err error
+	if c.v2 != nil {
+		err = c.v2.Unsubscribe(within(c.w.t), list)
+	} else {
+		err = c.v1.Unsubscribe(within(c.w.t), list)
+	}
+	if err != nil {
+		c.w.t.Fatalf("unsubscribe %s: %v", list.URL, err)
+	}
+}
+
 // wait returns when done says true of the client's lists.
 func (c *client) wait(ctx context.Context, done func() bool) error {
 	if c.v2 != nil {
@@ -172,13 +184,6 @@ func both(t *testing.T, test func(t *testing.T, version int)) {
 	for _, version := range []int{1, 2} {
 		t.Run(fmt.Sprintf("version %d", version), func(t *testing.T) { test(t, version) })
 	}
-}
-
-// soon is less patient than within, for what must be prompt.
-func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Second, fmt.Errorf("it did not happen within 5 s"))
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // gate is a handler that stands still while it is shut.

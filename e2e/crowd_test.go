@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/checker"
@@ -41,6 +42,27 @@ func (c *crowd) failed(err error) {
 	defer c.mu.Unlock()
 	c.errs = append(c.errs, err)
 	c.enough()
+}
+
+// repeat does one thing, and then another until enough has happened. None may
+// take long.
+func (c *crowd) repeat(first, then func(context.Context) error) {
+	for do := first; c.active.Err() == nil; do = then {
+		ctx, cancel := context.WithTimeoutCause(context.Background(), 2*patience, errors.New("it takes too long"))
+		err := do(ctx)
+		cancel()
+		if !cleared(err) {
+			c.failed(err)
+		}
+	}
+}
+
+// cleared says that an operator has ended the observer that was asked for.
+func cleared(err error) bool {
+	var status *follow.StatusError
+	var ended *follow.EndError
+	return errors.As(err, &status) && strings.Contains(status.Body, string(wire.CodeCleared)) ||
+		errors.As(err, &ended) && ended.Code == string(wire.CodeCleared)
 }
 
 func (c *crowd) random(n int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(n))) }
@@ -83,7 +105,7 @@ func (a *actor) renew(ctx context.Context) error {
 	config, track := a.config("v2", a.as)
 	a.client, a.track, a.lists = follow.NewClient(config), track, map[string]*follow.List{}
 	if a.random.IntN(2) == 0 { // the GET may come first
-		if err := a.get(ctx); err != nil {
+		if err := a.get(ctx); err != nil && !cleared(err) {
 			return err
 		}
 	}
@@ -91,19 +113,14 @@ func (a *actor) renew(ctx context.Context) error {
 }
 
 func (a *actor) run() {
-	ctx := context.Background()
-	err := a.renew(ctx)
-	for err == nil && a.active.Err() == nil {
-		err = a.again(ctx, a.act(ctx))
-	}
-	a.failed(err)
+	a.repeat(a.renew, func(ctx context.Context) error { return a.again(ctx, a.act(ctx)) })
 }
 
 // again connects a client whose connection the server has ended: a machine
 // that is busy answers pings late. A session that is lost is begun anew.
 func (a *actor) again(ctx context.Context, err error) error {
 	var ended *follow.CloseError
-	if err != nil && !errors.As(err, &ended) {
+	if err != nil && !errors.As(err, &ended) && !cleared(err) {
 		return err
 	}
 	if ended = a.client.Ended(); ended == nil {
@@ -115,9 +132,33 @@ func (a *actor) again(ctx context.Context, err error) error {
 	return a.client.Connect(ctx)
 }
 
+// heal follows anew what the server has closed.
+func (a *actor) heal(ctx context.Context) error {
+	var closed []string
+	_ = a.client.Wait(ctx, func(v follow.View) bool { // says yes at once
+		for _, l := range v.Lists() {
+			if l.Ended {
+				closed = append(closed, l.URL)
+			}
+		}
+		return true
+	})
+	for _, url := range closed {
+		list, err := a.client.Get(ctx, url)
+		if err != nil {
+			return fmt.Errorf("observe %s again: %w", url, err)
+		}
+		a.lists[url] = list
+	}
+	return nil
+}
+
 // act does one thing.
 func (a *actor) act(ctx context.Context) error {
 	a.events(a.random.IntN(12))
+	if err := a.heal(ctx); err != nil {
+		return err
+	}
 	switch n := a.random.IntN(100); {
 	case len(a.lists) < 5 || n < 12:
 		return a.more(ctx)
@@ -148,7 +189,9 @@ func (a *actor) act(ctx context.Context) error {
 
 // events waits until n things have happened to the client.
 func (a *actor) events(n int) {
-	_ = a.client.Wait(a.active, func(follow.View) bool { n--; return n < 0 }) // or until enough has happened
+	ctx, cancel := context.WithTimeout(a.active, time.Second)
+	defer cancel()
+	_ = a.client.Wait(ctx, func(follow.View) bool { n--; return n < 0 }) // or as long as that
 }
 
 func (a *actor) more(ctx context.Context) error {
@@ -240,19 +283,48 @@ func (c *crowd) actorV1(n int) *actorV1 {
 }
 
 func (a *actorV1) run() {
-	ctx := context.Background()
-	err := a.client.Connect(ctx)
-	for err == nil && a.active.Err() == nil {
-		if err = a.act(ctx); err == nil && a.client.Ended() != nil {
-			err = a.client.Connect(ctx)
+	a.repeat(a.client.Connect, func(ctx context.Context) error {
+		if err := a.act(ctx); err != nil || a.client.Ended() == nil {
+			return err
 		}
+		return a.client.Connect(ctx)
+	})
+}
+
+// heal follows anew what the server has closed. The published client does not:
+// its application would.
+func (a *actorV1) heal(ctx context.Context) error {
+	var closed []*follow.List
+	_ = a.client.Wait(ctx, func(lists []*follow.List) bool { // says yes at once
+		for _, l := range lists {
+			if l.Ended {
+				closed = append(closed, l)
+			}
+		}
+		return true
+	})
+	for _, list := range closed {
+		if err := a.client.Unsubscribe(ctx, list); err != nil {
+			return err
+		}
+		again, err := a.client.Get(ctx, list.URL)
+		if err != nil {
+			return fmt.Errorf("observe %s again: %w", list.URL, err)
+		}
+		a.lists[list.URL] = again
 	}
-	a.failed(err)
+	return nil
 }
 
 func (a *actorV1) act(ctx context.Context) error {
-	wait := a.random.IntN(40)
-	_ = a.client.Wait(a.active, func([]*follow.List) bool { wait--; return wait < 0 }) // or until enough has happened
+	if wait := a.random.IntN(40); len(a.lists) > 0 {
+		ctx, cancel := context.WithTimeout(a.active, time.Second)
+		_ = a.client.Wait(ctx, func([]*follow.List) bool { wait--; return wait < 0 }) // or as long as that
+		cancel()
+	}
+	if err := a.heal(ctx); err != nil {
+		return err
+	}
 	switch n := a.random.IntN(100); {
 	case len(a.lists) < 4:
 		url := urls[a.random.IntN(len(urls))]
@@ -266,10 +338,10 @@ func (a *actorV1) act(ctx context.Context) error {
 			delete(a.lists, url)
 			return a.client.Unsubscribe(ctx, list)
 		}
-	case n < 30:
+	case n < 45:
 		a.client.Cut()
 		return a.client.Connect(ctx)
-	case n < 35:
+	case n < 50:
 		a.client.Close()
 		return a.client.Connect(ctx)
 	}
@@ -279,10 +351,10 @@ func (a *actorV1) act(ctx context.Context) error {
 // writer writes in bursts, and waits in between until somebody has seen it.
 func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	random := c.random(n)
-	config, _ := c.config("watcher", "")
-	watcher := follow.NewClient(config)
-	ctx := context.Background()
-	if _, err := watcher.Get(ctx, "/top?limit=100&offset=0"); err != nil {
+	watcher := follow.NewClient(follow.Config{Server: c.http.URL, Session: fmt.Sprintf("writer-%d", n)})
+	ctx := within(c.t)
+	clock, err := watcher.Get(ctx, "/clock")
+	if err != nil && !cleared(err) {
 		c.failed(err)
 		return
 	}
@@ -292,15 +364,43 @@ func (c *crowd) writer(n int, write func(context.Context, *rand.Rand) error) {
 	}
 	defer watcher.Close()
 	for c.active.Err() == nil {
-		before := c.position(watcher)
-		for range 1 + random.IntN(6) {
-			if err := write(ctx, random); err != nil {
+		before, followed := c.look(watcher, clock)
+		if !followed {
+			if clock, err = watcher.Get(within(c.t), "/clock"); err != nil && !cleared(err) {
 				c.failed(err)
 				return
 			}
 		}
-		if random.IntN(4) > 0 {
-			_ = watcher.Wait(c.active, func(v follow.View) bool { return v.Progress().Position != before }) // or until enough has happened
+		for range 1 + random.IntN(3) {
+			if err := write(context.Background(), random); err != nil {
+				c.failed(err)
+				return
+			}
+		}
+		if random.IntN(8) > 0 {
+			_ = watcher.Wait(c.active, func(v follow.View) bool { // or until enough has happened
+				return v.Progress().Position != before || v.Ended() != nil
+			})
+		}
+		if watcher.Ended() != nil {
+			c.failed(watcher.Connect(within(c.t)))
+		}
+	}
+}
+
+// clear ends all observers now and then, as an operator might.
+func (c *crowd) clear() {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for next := 1000; ; {
+		select {
+		case <-c.active.Done():
+			return
+		case <-tick.C:
+		}
+		if c.checker.States() > next {
+			next += 4000
+			c.live.Clear()
 		}
 	}
 }
@@ -316,9 +416,14 @@ func (c *crowd) positions() (all []string) {
 	return all
 }
 
-func (c *crowd) position(watcher *follow.Client) (p change.Position) {
-	_ = watcher.Wait(c.active, func(v follow.View) bool { p = v.Progress().Position; return true }) // says yes at once
-	return p
+// look returns how far a watcher has come, and whether it still follows its
+// list.
+func (c *crowd) look(watcher *follow.Client, clock *follow.List) (p change.Position, followed bool) {
+	_ = watcher.Wait(c.active, func(v follow.View) bool { // says yes at once
+		p, followed = v.Progress().Position, clock != nil && !clock.Ended
+		return true
+	})
+	return p, followed
 }
 
 // settle waits until everybody holds the newest results, and notes what they
@@ -341,6 +446,9 @@ func (c *crowd) settle() {
 		if err := a.again(ctx, nil); err != nil {
 			c.t.Errorf("%s: %v", a.client.Session, err)
 		}
+		if err := a.heal(ctx); err != nil {
+			c.t.Errorf("%s: %v", a.client.Session, err)
+		}
 		if err := a.reach(ctx, position); err != nil {
 			_ = a.client.Wait(ctx, func(v follow.View) bool {
 				c.t.Errorf("%s did not come to %s: progress %+v, stale %t, ended %v", a.client.Session, position, v.Progress(), v.Stale(), v.Ended())
@@ -357,6 +465,9 @@ func (c *crowd) settle() {
 			if err := a.client.Connect(ctx); err != nil {
 				c.t.Errorf("%s: %v", a.client.Session, err)
 			}
+		}
+		if err := a.heal(ctx); err != nil {
+			c.t.Errorf("%s: %v", a.client.Session, err)
 		}
 		c.last(a.track, a.client.Session, a.as, newest, func(done func([]*follow.List) bool) error {
 			return a.client.Wait(ctx, done)

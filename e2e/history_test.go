@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/bus/bustest"
 	"github.com/wakeful-dev/wakeful/internal/checker"
 )
 
@@ -21,23 +24,28 @@ import (
 type scenario struct {
 	name       string
 	share      int // percent of all states
-	bus        func() bus.Bus
+	bus        func(seed uint64) bus.Bus
 	triggerLog bool
 	outside    bool // writers that do not use the application's handle
 }
 
 var scenarios = []scenario{
-	{name: "own", share: 50},
+	{name: "own", share: 45},
 	{name: "outside", share: 15, outside: true},
 	{name: "outside with trigger log", share: 15, outside: true, triggerLog: true},
-	{name: "encoded bus", share: 10, bus: func() bus.Bus { return bus.Encoded(bus.New()) }},
+	{name: "encoded bus", share: 10, bus: func(uint64) bus.Bus { return bus.Encoded(bus.New()) }},
+	{name: "faulty bus", share: 15, bus: func(seed uint64) bus.Bus { return bustest.Faulty(bus.New(), seed, 0.01) }},
 }
 
 // long says that there is time: set WAKEFUL_LONG=1.
 var long = os.Getenv("WAKEFUL_LONG") != ""
 
-// states is how many states of lists are checked in all.
+// states is how many states of lists are checked in all: WAKEFUL_STATES, or
+// else what there is time for.
 func states() int {
+	if n, err := strconv.Atoi(os.Getenv("WAKEFUL_STATES")); err == nil {
+		return n
+	}
 	switch {
 	case long:
 		return 1_000_000
@@ -70,6 +78,10 @@ type summary struct {
 // every list that any of them was ever shown against an independent log.
 func TestHistory(t *testing.T) {
 	seed := firstSeed(t)
+	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		commit = []byte("unknown")
+	}
 	var all []summary
 	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -79,7 +91,7 @@ func TestHistory(t *testing.T) {
 		})
 	}
 	if path := os.Getenv("WAKEFUL_PROOF"); path != "" && !t.Failed() {
-		writeProof(t, path, all)
+		writeProof(t, path, strings.TrimSpace(string(commit)), all)
 	}
 }
 
@@ -87,7 +99,7 @@ func TestHistory(t *testing.T) {
 func (s *scenario) run(t testing.TB, seed uint64, states int) *checker.Report {
 	w := newWorld(t, options{triggerLog: s.triggerLog, config: func(c *wakeful.Config) {
 		if s.bus != nil {
-			c.Bus = s.bus()
+			c.Bus = s.bus(seed)
 		}
 	}})
 	c := &crowd{world: w, seed: seed}
@@ -122,12 +134,17 @@ func (s *scenario) run(t testing.TB, seed uint64, states int) *checker.Report {
 
 // populate starts everybody.
 func (c *crowd) populate(s *scenario) {
-	for n := range 16 {
+	persons := 32
+	if raceEnabled {
+		persons = 6
+	}
+	for n := range persons {
 		c.running.Go(c.actor(n).run)
 	}
-	for n := range 8 {
+	for n := range persons / 2 {
 		c.running.Go(c.actorV1(100 + n).run)
 	}
+	c.running.Go(c.clear)
 	for n := range 2 {
 		c.running.Go(func() {
 			c.writer(200+n, func(ctx context.Context, r *rand.Rand) error {
@@ -168,6 +185,9 @@ func (c *crowd) watchCount(states int) {
 			case <-tick.C:
 			}
 			n := c.checker.States()
+			if n/10_000 > last/10_000 {
+				c.t.Logf("%d states", n)
+			}
 			if n > last {
 				last, moved = n, time.Now()
 			}
@@ -175,26 +195,25 @@ func (c *crowd) watchCount(states int) {
 				c.enough()
 			} else if time.Since(moved) > patience {
 				c.failed(fmt.Errorf("stuck at %d of %d states: worker at %s, clients at %v", n, states, c.live.Status().Worker.Position, c.positions()))
+				if os.Getenv("WAKEFUL_STACKS") != "" {
+					_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // for who looks at the test
+				}
 			}
 		}
 	}()
 }
 
 // writeProof keeps what a run has shown.
-func writeProof(t testing.TB, path string, all []summary) {
-	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
-	if err != nil {
-		commit = []byte("unknown")
-	}
+func writeProof(t testing.TB, path, commit string, all []summary) {
 	var md strings.Builder
 	fmt.Fprintf(&md, "# Checked histories\n\nWritten by `WAKEFUL_PROOF=%s WAKEFUL_LONG=%s go test -run TestHistory ./e2e`\non %s, commit %s.\n\n",
-		filepath.Base(path), os.Getenv("WAKEFUL_LONG"), time.Now().UTC().Format(time.DateOnly), strings.TrimSpace(string(commit)))
+		filepath.Base(path), os.Getenv("WAKEFUL_LONG"), time.Now().UTC().Format(time.DateOnly), commit)
 	md.WriteString("| scenario | seed | clients | transactions | states of lists | cuts | violations | seconds |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range all {
 		fmt.Fprintf(&md, "| %s | %d | %d | %d | %d | %d | %d | %.0f |\n", s.Scenario, s.Seed,
 			s.Report.Clients, s.Report.Transactions, s.Report.States, s.Report.Cuts, len(s.Report.Violations), s.Seconds)
 	}
-	data, err := json.MarshalIndent(map[string]any{"commit": strings.TrimSpace(string(commit)), "runs": all}, "", "  ")
+	data, err := json.MarshalIndent(map[string]any{"commit": commit, "runs": all}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -377,10 +377,9 @@ func TestL17_EvaluationTooLong(t *testing.T) {
 		open := g.close()
 		defer open()
 		w.own(insertPost, 1, "too much", 1)
-		c.until("the list is closed", func() bool { return slow.Ended })
-		if !strings.Contains(slow.Why, "too_slow") {
-			t.Errorf("closed with %q, want too_slow", slow.Why)
-		}
+		c.until("the list is closed with too_slow", func() bool {
+			return slow.Ended && strings.Contains(slow.Why, "too_slow")
+		})
 		c.same(fast)
 		if c.ended() != nil {
 			t.Errorf("the connection ended too: %v", c.ended())
@@ -390,7 +389,9 @@ func TestL17_EvaluationTooLong(t *testing.T) {
 
 // Nobody is evaluated for clients that have gone, however they went.
 func TestL18_GoneClientsCostNothing(t *testing.T) {
+	t.Parallel() // it waits for times to live
 	both(t, func(t *testing.T, version int) {
+		t.Parallel()
 		w := newWorld(t, options{config: func(c *wakeful.Config) {
 			c.SessionTTL, c.Linger = 50*time.Millisecond, 50*time.Millisecond
 		}})
@@ -419,7 +420,9 @@ func (w *world) until(what string, done func() bool) {
 
 // A frame that is no JSON harms nobody else, and leaves nothing behind.
 func TestL19_FrameThatIsNoJSON(t *testing.T) {
+	t.Parallel() // it waits for times to live
 	both(t, func(t *testing.T, version int) {
+		t.Parallel()
 		w := newWorld(t, options{config: func(c *wakeful.Config) {
 			c.SessionTTL, c.Linger = 50*time.Millisecond, 50*time.Millisecond
 		}})
@@ -458,5 +461,111 @@ func TestL20_OldSocket(t *testing.T) {
 		}
 		w.own(insertPost, 1, "still here", 1)
 		c.same(list)
+	})
+}
+
+// timed adds views that stand still while the gate is shut, or that poll.
+func timed(g *gate, every time.Duration) func(*http.ServeMux, *sql.DB) {
+	return func(mux *http.ServeMux, db *sql.DB) {
+		r := &route{items: args("SELECT id, title FROM post WHERE author = ? ORDER BY id", "author")}
+		for path, poll := range map[string]time.Duration{"/gated": 0, "/polled": every} {
+			mux.Handle("GET "+path, wakeful.Observable("id")(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				wakeful.Poll(req.Context(), poll)
+				g.pass(req.Context())
+				r.serve(w, req, db)
+			})))
+		}
+	}
+}
+
+// A polling view holds nobody up, however slow it is, and ends when nobody
+// watches.
+func TestD1_PollingViewHoldsNobodyUp(t *testing.T) {
+	t.Parallel() // it waits for times to live
+	both(t, func(t *testing.T, version int) {
+		t.Parallel()
+		g := newGate()
+		w := newWorld(t, options{routes: timed(g, 10*time.Millisecond), config: func(c *wakeful.Config) {
+			c.SessionTTL, c.Linger = 50*time.Millisecond, 50*time.Millisecond
+		}})
+		c := w.connected(t, version, "fast")
+		polled := w.connected(t, version, "polled")
+		list := c.observe("/count?state=open")
+		for i := range 5 {
+			polled.observe(fmt.Sprint("/polled?author=", i))
+		}
+		open := g.close()
+		for i := range 10 {
+			w.own(insertPost, 1, fmt.Sprint("post ", i), i)
+			c.same(list)
+		}
+		open()
+		polled.close()
+		w.until("the polling observers are gone", func() bool { return len(w.live.Status().Worker.Observers) == 1 })
+	})
+}
+
+// Observers that are paced wait side by side, not one after another.
+func TestD2_PacedObserversWaitSideBySide(t *testing.T) {
+	const observers, interval = 20, 250 * time.Millisecond
+	w := newWorld(t, options{config: func(c *wakeful.Config) { c.MinInterval = interval }})
+	c := w.connected(t, 2, "paced")
+	var lists []*follow.List
+	for i := range observers {
+		lists = append(lists, c.observe(fmt.Sprintf("/posts?author=1&n=%d", i)))
+	}
+	began := time.Now()
+	w.own(insertPost, 1, "one", 1)
+	w.own(insertPost, 1, "two", 2)
+	c.same(lists...)
+	w.own(insertPost, 1, "three", 3)
+	c.same(lists...)
+	if took := time.Since(began); took > observers*interval/2 {
+		t.Errorf("%d observers took %v for three writes at an interval of %v", observers, took, interval)
+	}
+}
+
+// Many evaluations of one table do not hold up those of another.
+func TestD3_OneTableDoesNotHoldUpAnother(t *testing.T) {
+	w := newWorld(t, options{wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/posts" && wakeful.Evaluating(r.Context()) {
+				<-time.After(20 * time.Millisecond) // what a heavy query takes
+			}
+			next.ServeHTTP(w, r)
+		})
+	}})
+	heavy, light := w.connected(t, 2, "heavy"), w.connected(t, 2, "light")
+	for i := range 100 {
+		heavy.observe(fmt.Sprintf("/posts?author=1&n=%d", i))
+	}
+	list := light.observe("/labels")
+	for i := range 20 {
+		w.own(insertPost, 1, fmt.Sprint("post ", i), i)
+	}
+	began := time.Now()
+	w.own("INSERT INTO label VALUES ('prompt', 1)")
+	light.same(list)
+	// One after another they would take 100 · 20 ms for the last write alone.
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("the other table's list came after %v", took)
+	}
+}
+
+// Nobody waits for a slow view of the same table.
+func TestD4_SlowViewHoldsNobodyUp(t *testing.T) {
+	both(t, func(t *testing.T, version int) {
+		g := newGate()
+		w := newWorld(t, options{routes: timed(g, 0)})
+		c := w.connected(t, version, "fast")
+		slow, fast := c.observe("/gated?author=1"), c.observe("/posts?author=1")
+		open := g.close()
+		for i := range 10 {
+			w.own(insertPost, 1, fmt.Sprint("post ", i), i)
+			c.same(fast)
+		}
+		c.until("the slow view is slow", func() bool { return len(slow.Items) == 0 })
+		open()
+		c.sameAs(slow, &checker.View{URL: slow.URL, Key: []string{"id"}})
 	})
 }

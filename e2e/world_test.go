@@ -33,7 +33,13 @@ type world struct {
 }
 
 // patience is how long anything may take that needs no luck.
-const patience = 10 * time.Second
+var patience = 10 * time.Second
+
+func init() {
+	if raceEnabled {
+		patience *= 4
+	}
+}
 
 // within bounds a wait of a test.
 func within(t testing.TB) context.Context {
@@ -87,7 +93,7 @@ func (w *world) start(o options, listener net.Listener) {
 		w.t.Fatal(err)
 	}
 	// A session whose lists stay as they are hears of progress at heartbeats only.
-	config := wakeful.Config{Source: source, Heartbeat: 200 * time.Millisecond, Limits: wakeful.Limits{Sessions: 100_000, FramesPerSecond: 10_000, FrameBurst: 10_000}}
+	config := wakeful.Config{Source: source, Heartbeat: time.Second, Limits: wakeful.Limits{Sessions: 100_000, FramesPerSecond: 10_000, FrameBurst: 10_000}}
 	if o.config != nil {
 		o.config(&config)
 	}
@@ -97,6 +103,10 @@ func (w *world) start(o options, listener net.Listener) {
 	}
 	mux := app(db)
 	mux.HandleFunc("POST /write", writeRoute(db))
+	clock := &route{key: []string{"n"}, items: args("SELECT n FROM checker_clock")} // every transaction turns it
+	mux.Handle("GET /clock", wakeful.Observable("n")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		clock.serve(w, r, db)
+	})))
 	if o.routes != nil {
 		o.routes(mux, db)
 	}

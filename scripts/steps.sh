@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p .cache
 export PATH=$PATH:$PWD/.cache/bin # what setup.sh unpacked without root
 
-STATICCHECK=v0.8.2 # honnef.co/go/tools
+export STATICCHECK=v0.8.2 # honnef.co/go/tools
 SKIPPED=.cache/skipped
 TIMES=()
 : >"$SKIPPED"

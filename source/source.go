@@ -68,6 +68,16 @@ type Snapshot interface {
 	Close() error
 }
 
+// Focuser is a Source that spares itself work on tables that nobody reads.
+type Focuser interface {
+	// Focus names the tables whose rows are wanted, in place of those named
+	// before. A change of any other table may be reported as
+	// change.Everything of that table. Before the first call all tables are
+	// wanted. What is committed after it has returned heeds it, except for
+	// transactions that were open.
+	Focus(tables []string)
+}
+
 // ErrPositionGone reports that a source's log no longer holds what came after
 // a position. The caller must evaluate everything again; retrying cannot help.
 var ErrPositionGone = errors.New("source: position gone")

@@ -185,6 +185,7 @@ func (c *conn) offer() driver.Conn {
 // QueryContext runs a statement that returns rows.
 func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	c := q.c
+	c.writer = readset.WritesFrom(ctx)
 	if set := readset.From(ctx); set != nil {
 		return c.noteQuery(ctx, set, text, args, func() (driver.Rows, error) { return c.query(ctx, text, args) })
 	}
@@ -194,6 +195,7 @@ func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.
 // ExecContext runs a statement and returns no rows.
 func (e execPart) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	c := e.c
+	c.writer = readset.WritesFrom(ctx)
 	if set := readset.From(ctx); set != nil {
 		return c.noteExec(ctx, set, text, args, func() (driver.Result, error) { return c.exec(ctx, text, args) })
 	}

@@ -42,7 +42,7 @@ func (s *Source) Watch(conn driver.Conn) (sqldb.Watcher, error) {
 		return nil, fmt.Errorf("sqlite: the driver's connection (%T) has no hooks", conn)
 	}
 	c := &capture{source: s, history: s.history.Load()}
-	c.tx.source = s
+	c.tx = transaction{source: s, last: -1}
 	hooks.RegisterPreUpdateHook(c.row)
 	hooks.RegisterCommitHook(c.commit)
 	hooks.RegisterRollbackHook(c.rollback)

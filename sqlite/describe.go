@@ -207,6 +207,7 @@ func (r *reading) read(name, column, schema string) {
 }
 
 func (r *reading) statement(text string, auth *authorizer) *readset.Statement {
+	r.joinsByName()
 	s := &readset.Statement{Text: text, Writes: r.writes, Schema: r.schema.told}
 	for name, columns := range r.columns {
 		if r.isCommon(name) {

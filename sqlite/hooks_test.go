@@ -79,7 +79,7 @@ func TestCommits(t *testing.T) {
 		{"drop column", []string{"ALTER TABLE t DROP COLUMN n", "DELETE FROM t WHERE id = 1"}, []string{"everything", "-t[1 a]"}},
 		{"rename column", []string{"ALTER TABLE parent RENAME COLUMN id TO key", "INSERT INTO parent VALUES (5)"}, []string{"everything", "+parent(key)[5]"}},
 		{"drop table", []string{"DROP TABLE source"}, []string{"everything"}},
-		{"vacuum", []string{"VACUUM", "DELETE FROM child WHERE id = 10"}, []string{"everything", "*child"}},
+		{"vacuum", []string{"VACUUM"}, []string{"everything"}},
 		{"user version", []string{"PRAGMA user_version = 5"}, []string{"everything"}},
 		{"analyze", []string{"ANALYZE", "DELETE FROM child WHERE id = 10"}, []string{"*", "-child[10 1]"}},
 		{"nothing written", []string{"BEGIN IMMEDIATE", "COMMIT"}, nil},

@@ -152,12 +152,20 @@ func (s *Source) Stream(ctx context.Context, after change.Position) iter.Seq2[ch
 }
 
 // Waking the reader costs whoever commits as much as the commit itself, so in a
-// burst, which is more than burst commits each within lull of the one before,
-// the reader is woken once in lull and not for each of them.
+// burst, which is more than burst wakes each within lull of the one before, the
+// reader rests between them: for lull at first, for maxLull as the burst goes on.
 const (
-	burst = 4
-	lull  = 500 * time.Microsecond
+	burst   = 4
+	lull    = 500 * time.Microsecond
+	maxLull = 8 * lull
 )
+
+// rest ends a wake that was the n-th in a row within lull of the one before.
+func rest(ctx context.Context, n int) {
+	if n >= burst {
+		sleep(ctx, min(time.Duration(n-burst+1)*lull, maxLull))
+	}
+}
 
 func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func(change.Changeset, error) bool) {
 	var woken time.Time
@@ -184,10 +192,11 @@ func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func
 		case <-h.wake:
 		case <-ctx.Done():
 		}
-		if now := time.Now(); now.Sub(woken) >= lull {
+		if time.Since(woken) >= lull {
 			quick = 0
-		} else if quick++; quick >= burst {
-			sleep(ctx, lull)
+		} else {
+			quick++
+			rest(ctx, quick)
 		}
 		woken = time.Now()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -15,6 +16,9 @@ const (
 	pollInterval = 5 * time.Millisecond
 	// safetyInterval is how often all is looked at, whatever has been told.
 	safetyInterval = 250 * time.Millisecond
+	// spinFor is how long a commit takes from its first byte in the log to the
+	// wal-index. A timer would not be back before a millisecond has gone.
+	spinFor = 100 * time.Microsecond
 )
 
 // notice publishes commits of others until ctx ends.
@@ -28,34 +32,78 @@ func (s *Source) notice(ctx context.Context) {
 		return
 	}
 	defer w.close()
+	l := lookout{source: s, watch: w}
+	told := false
 	for ctx.Err() == nil {
 		s.maintainLog(ctx)
-		if !w.wait(safetyInterval) {
+		if !told && !w.wait(safetyInterval) {
 			s.look()
 			s.checkFile()
 			continue
 		}
-		s.lookFor(ctx)
+		told = l.lookFor(ctx)
 	}
 }
 
-// lookFor looks until an outside commit is found or the reason to look is old.
-// The log is written before the wal-index says that it counts, and nothing
-// tells of the latter; a writer with synchronous=FULL waits for the disk in
-// between. Own commits are told of too, so this often finds nothing.
-func (s *Source) lookFor(ctx context.Context) {
-	pause := 100 * time.Microsecond
-	for n := 0; !s.look() && pause < safetyInterval; n++ {
-		switch {
-		case n == 4:
-			pause = time.Millisecond
-		case n > 30:
+// lookout looks for commits of others when it is told that the log was written.
+type lookout struct {
+	source *Source
+	watch  *watcher
+	last   header // as the last look left it
+	told   time.Time
+	quick  int // times in a row that it was told again within lull
+}
+
+// lookFor looks until an outside commit is found, the reason to look is old, or
+// there is another, which it reports. The log is written before the wal-index
+// says that it counts, and nothing tells of the latter; a writer with
+// synchronous=FULL waits for the disk in between. Own commits are told of too:
+// where there was one since the last look, it was the reason, most likely.
+func (l *lookout) lookFor(ctx context.Context) (told bool) {
+	news, own := l.look()
+	for until := time.Now().Add(spinFor); !news && !own && time.Now().Before(until); {
+		runtime.Gosched()
+		news, _ = l.look()
+	}
+	pause := time.Millisecond
+	for n := 0; !news && pause < safetyInterval && ctx.Err() == nil; n++ {
+		if own || n > 30 {
 			pause *= 2
 		}
-		if !sleep(ctx, pause) {
-			return
+		if l.watch.wait(pause) {
+			l.rest(ctx)
+			return true
 		}
+		news, _ = l.look()
 	}
+	return false
+}
+
+// look publishes what others have committed. It says whether they have, and
+// whether this process has since the last look.
+func (l *lookout) look() (news, own bool) {
+	s := l.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.seen
+	s.absorb()
+	own = !before.same(l.last)
+	news = !s.seen.same(before)
+	l.last = s.seen
+	return news, own
+}
+
+// rest keeps a burst of own commits from waking the lookout for each of them.
+// They find what others committed, and the lookout does when it has rested.
+func (l *lookout) rest(ctx context.Context) {
+	if time.Since(l.told) >= lull {
+		l.quick = 0
+	} else if l.quick++; l.quick >= burst {
+		l.watch.hear(false)
+		rest(ctx, l.quick)
+		l.watch.hear(true)
+	}
+	l.told = time.Now()
 }
 
 // poll looks at the wal-index again and again.

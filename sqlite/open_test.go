@@ -30,7 +30,7 @@ func openConfig(t testing.TB, c Config, schema string) (*sql.DB, *Source) {
 			t.Error("Source.Close:", err)
 		}
 	})
-	mustExec(t, db, schema)
+	mustExec(t, db, "BEGIN; "+schema+"; COMMIT")
 	return db, s
 }
 

@@ -14,9 +14,8 @@ type transaction struct {
 	source        *Source
 	schema        *schema // by which the rows were named
 	changes       []change.Change
-	tables        map[*table]*tally
-	last          *table // of the newest row
-	lastTally     *tally
+	tallies       []tally         // of the tables written so far
+	last          int             // among tallies: of the newest row
 	whole         map[string]bool // tables that are reported without rows
 	savepoints    []savepoint
 	bytes         int
@@ -28,8 +27,9 @@ type transaction struct {
 
 // tally counts the rows of one table.
 type tally struct {
+	*table
 	rows  int
-	whole bool
+	whole bool // too many, or nobody wants them
 }
 
 type savepoint struct {
@@ -44,6 +44,9 @@ type mark struct {
 	logID         int64
 }
 
+// maxReused bounds the space for changes that a connection keeps.
+const maxReused = 4096
+
 // maxBytes bounds the texts and blobs that one transaction keeps.
 const maxBytes = 64 << 20
 
@@ -55,8 +58,15 @@ func (t *transaction) empty() bool {
 
 func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged, t.logID} }
 
+// reset begins a new transaction in the space of the last one.
 func (t *transaction) reset() {
-	*t = transaction{source: t.source}
+	clear(t.changes)
+	clear(t.tallies)
+	next := transaction{source: t.source, changes: t.changes[:0], tallies: t.tallies[:0], last: -1}
+	if cap(next.changes) > maxReused {
+		next.changes = nil
+	}
+	*t = next
 }
 
 // undo goes back to a mark. Where the rows may have stayed, their tables are
@@ -117,7 +127,7 @@ func (t *transaction) changeset() change.Changeset {
 	}
 	stale := t.schema != nil && t.schema != t.source.schema.Load()
 	if len(t.whole) == 0 && !stale {
-		return change.Changeset{Changes: t.changes}
+		return change.Changeset{Changes: append([]change.Change(nil), t.changes...)}
 	}
 	var changes []change.Change
 	for _, c := range t.changes {
@@ -150,35 +160,35 @@ func (c *capture) row(d driversqlite.SQLitePreUpdateData) {
 
 func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 	t.wrote = true
-	if t.last == nil || t.last.name != d.TableName {
+	if t.last < 0 || t.tallies[t.last].name != d.TableName {
 		if !t.enter(d.TableName) {
 			return
 		}
 	}
-	tally := t.lastTally
-	if !t.last.reported() {
-		if d.Op == sqlite3.SQLITE_INSERT && t.last.name == logTable {
+	into := &t.tallies[t.last]
+	if !into.reported() {
+		if d.Op == sqlite3.SQLITE_INSERT && into.name == logTable {
 			t.logID = d.NewRowID
 		}
 		return
 	}
-	if tally.whole {
+	if into.whole {
 		return
 	}
-	tally.rows++
-	if tally.rows > t.source.maxRows || t.bytes > maxBytes {
-		t.overflow()
+	into.rows++
+	if into.rows > t.source.maxRows || t.bytes > maxBytes {
+		t.overflow(into)
 		return
 	}
-	row := change.Change{Table: t.last.name, Columns: t.last.columns}
+	row := change.Change{Table: into.name, Columns: into.columns}
 	switch d.Op {
 	case sqlite3.SQLITE_INSERT:
-		row.Kind, row.New = change.Insert, t.image(d, true)
+		row.Kind, row.New = change.Insert, t.image(into.table, d, true)
 	case sqlite3.SQLITE_DELETE:
-		row.Kind, row.Old = change.Delete, t.image(d, false)
+		row.Kind, row.Old = change.Delete, t.image(into.table, d, false)
 	default:
-		row.Kind, row.Old, row.New = change.Update, t.image(d, false), t.image(d, true)
-		if unchanged(row.Old, row.New, t.last.virtual) {
+		row.Kind, row.Old, row.New = change.Update, t.image(into.table, d, false), t.image(into.table, d, true)
+		if d.OldRowID == d.NewRowID && unchanged(row.Old, row.New, into.virtual) {
 			return
 		}
 	}
@@ -189,13 +199,17 @@ func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 // not know it: then it was made by this very transaction or by somebody else
 // just now, and is reported without rows.
 func (t *transaction) enter(name string) bool {
+	t.last = slices.IndexFunc(t.tallies, func(other tally) bool { return other.name == name })
+	if t.last >= 0 {
+		return true
+	}
 	if t.schema == nil {
 		sch, err := t.source.currentSchema()
 		if err != nil {
 			t.reportWhole(name)
 			return false
 		}
-		t.schema, t.tables = sch, map[*table]*tally{}
+		t.schema = sch
 	}
 	known := t.schema.tables[name]
 	if known == nil {
@@ -204,20 +218,21 @@ func (t *transaction) enter(name string) bool {
 		}
 		return false
 	}
-	t.last, t.lastTally = known, t.tables[known]
-	if t.lastTally == nil {
-		t.lastTally = &tally{}
-		t.tables[known] = t.lastTally
+	whole := known.reported() && !t.source.wants(name)
+	if whole {
+		t.reportWhole(name)
 	}
+	t.tallies = append(t.tallies, tally{table: known, whole: whole})
+	t.last = len(t.tallies) - 1
 	return true
 }
 
-// overflow gives up the rows of the current table.
-func (t *transaction) overflow() {
-	t.lastTally.whole = true
-	t.reportWhole(t.last.name)
+// overflow gives up the rows of a table.
+func (t *transaction) overflow(of *tally) {
+	of.whole = true
+	t.reportWhole(of.name)
 	for i := range t.changes {
-		if t.changes[i].Table == t.last.name {
+		if t.changes[i].Table == of.name {
 			t.changes[i] = change.Change{} // keeps its place: marks are numbers of places
 		}
 	}
@@ -225,11 +240,11 @@ func (t *transaction) overflow() {
 
 // image reads a row. Columns that SQLite cannot tell are Unknown, a whole image
 // that does not fit the schema is nil.
-func (t *transaction) image(d *driversqlite.SQLitePreUpdateData, new bool) []any {
-	if d.Count() != len(t.last.columns) {
+func (t *transaction) image(of *table, d *driversqlite.SQLitePreUpdateData, new bool) []any {
+	if d.Count() != len(of.columns) {
 		return nil
 	}
-	values, err := t.room(len(t.last.columns)), error(nil)
+	values, err := t.room(len(of.columns)), error(nil)
 	if new {
 		err = d.New(values...)
 	} else {
@@ -246,7 +261,7 @@ func (t *transaction) image(d *driversqlite.SQLitePreUpdateData, new bool) []any
 			t.bytes += len(v)
 		}
 	}
-	for i, virtual := range t.last.virtual {
+	for i, virtual := range of.virtual {
 		if virtual {
 			values[i] = change.Unknown
 		}

@@ -4,9 +4,13 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/wakeful-dev/wakeful/change"
 )
 
 // openLogged opens a database with a trigger log, and has another process
@@ -143,6 +147,60 @@ func TestInstallAndRemoveLog(t *testing.T) {
 	var n int
 	if err := db.QueryRow("SELECT count(*) FROM sqlite_schema WHERE name LIKE '\\_wakeful%' ESCAPE '\\'").Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d objects are left, %v", n, err)
+	}
+}
+
+// TestLoggedCommitsLeadToTheTable: with two processes that write at once, the
+// changesets in their order lead to what the table holds.
+func TestLoggedCommitsLeadToTheTable(t *testing.T) {
+	times := 1000
+	if raceDetector || testing.Short() {
+		times = 100
+	}
+	c := Config{Path: filepath.Join(t.TempDir(), "test.db"), TriggerLog: true}
+	db, s := openConfig(t, c, "CREATE TABLE kv (id INTEGER PRIMARY KEY, who TEXT, n INTEGER)")
+	s.maintainLog(t.Context())
+	o := startOther(t, s)
+	start := s.Position()
+	const write = "INSERT INTO kv VALUES (abs(random() % 50), 'who', 1) ON CONFLICT DO UPDATE SET n = n + 1, who = 'who'"
+	const remove = "DELETE FROM kv WHERE id = (SELECT abs(random() % 50))"
+	theirs := strings.ReplaceAll(write, "who'", "other'")
+	var all sync.WaitGroup
+	all.Go(func() {
+		o.exec(fmt.Sprint(times, " TIMES ", theirs))
+		o.exec(fmt.Sprint(times/10, " TIMES ", remove))
+		o.exec(fmt.Sprint(times, " TIMES ", theirs))
+	})
+	for range times {
+		mustExec(t, db, write)
+		mustExec(t, db, remove)
+	}
+	all.Wait()
+	pin(t, s)
+	rows, everything := map[int64]string{}, 0
+	for _, set := range published(t, s, start) {
+		if set.Everything {
+			everything++
+		}
+		for _, c := range set.Changes {
+			switch {
+			case c.New != nil:
+				rows[c.New[0].(int64)] = fmt.Sprint(c.New)
+			case c.Kind == change.Delete:
+				delete(rows, c.Old[0].(int64))
+			}
+		}
+	}
+	held := map[int64]string{}
+	s.metaMu.Lock()
+	defer s.metaMu.Unlock()
+	if err := each(s.meta, "SELECT id, who, n FROM kv", func(row []driver.Value) {
+		held[row[0].(int64)] = fmt.Sprint(row)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if everything > 0 || !maps.Equal(rows, held) {
+		t.Errorf("%d changes of everything; the rest leads to\n%v, the table holds\n%v", everything, rows, held)
 	}
 }
 

@@ -15,4 +15,6 @@ func watch(context.Context, string) (*watcher, error) { return nil, errors.ErrUn
 
 func (*watcher) wait(time.Duration) bool { return false }
 
+func (*watcher) hear(bool) {}
+
 func (*watcher) close() {}

@@ -60,3 +60,17 @@ func BenchmarkAppendSnapshot(b *testing.B) {
 	}
 	b.SetBytes(int64(len(dst)))
 }
+
+func BenchmarkDecodeResume(b *testing.B) {
+	for _, form := range []struct{ name, before string }{{"plain", ""}, {"any", " "}} {
+		frame := fmt.Appendf(nil, `%s{"type":"resume","id":1,"observers":{%q:{"epoch":"0123456789abcdef","seq":41,"url":"/posts?author=7"}}}`, form.before, observer)
+		b.Run(form.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := wire.DecodeClient(frame); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

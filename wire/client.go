@@ -122,23 +122,19 @@ type frameHead struct {
 // know are ignored, and a type that it does not know gives *Unknown. Errors are
 // *FrameError.
 func DecodeClient(frame []byte) (ClientMessage, error) {
+	if m, ok := plainResume(frame); ok {
+		return m, nil
+	}
+	// Frames that begin with their type, as clients write them, are read once.
+	if m := newClientMessage(firstType(frame)); m != nil && json.Unmarshal(frame, m) == nil && missingMember(m) == "" {
+		return m, nil
+	}
 	head, err := decodeHead(frame)
 	if err != nil {
 		return nil, err
 	}
-	var m ClientMessage
-	switch head.Type {
-	case "subscribe":
-		m = &Subscribe{}
-	case "unsubscribe":
-		m = &Unsubscribe{}
-	case "resume":
-		m = &Resume{}
-	case "authenticate":
-		m = &Authenticate{}
-	case "ping":
-		m = &Ping{}
-	default:
+	m := newClientMessage(head.Type)
+	if m == nil {
 		return &Unknown{Type: head.Type}, nil
 	}
 	if err := json.Unmarshal(frame, m); err != nil {
@@ -148,6 +144,42 @@ func DecodeClient(frame []byte) (ClientMessage, error) {
 		return nil, &FrameError{Type: head.Type, ID: head.ID, Detail: "member " + missing + " is missing"}
 	}
 	return m, nil
+}
+
+// newClientMessage returns an empty message of a type, nil for an unknown one.
+func newClientMessage(name string) ClientMessage {
+	switch name {
+	case "subscribe":
+		return &Subscribe{}
+	case "unsubscribe":
+		return &Unsubscribe{}
+	case "resume":
+		return &Resume{}
+	case "authenticate":
+		return &Authenticate{}
+	case "ping":
+		return &Ping{}
+	}
+	return nil
+}
+
+// firstType returns the type of a frame whose first member that is, and which
+// has no other member that could be taken for it; else "".
+func firstType(frame []byte) string {
+	rest, ok := bytes.CutPrefix(frame, []byte(`{"type":"`))
+	if !ok {
+		return ""
+	}
+	name, rest, _ := bytes.Cut(rest, []byte{'"'})
+	if bytes.IndexByte(rest, '\\') >= 0 {
+		return ""
+	}
+	for i := range rest {
+		if rest[i] == '"' && len(rest) > i+5 && bytes.EqualFold(rest[i+1:i+5], []byte("type")) {
+			return ""
+		}
+	}
+	return string(name)
 }
 
 func decodeHead(frame []byte) (frameHead, error) {

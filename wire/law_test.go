@@ -302,6 +302,30 @@ func FuzzDecodeClient(f *testing.F) {
 	})
 }
 
+// FuzzDecodePlainly checks that a frame is read the same however it is read: a
+// space in front of it keeps DecodeClient from its short cuts.
+func FuzzDecodePlainly(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"resume","id":1,"observers":{}}`, `{"type":"resume","observers":{"o":{"epoch":"e","seq":7,"url":"/a?b=c"},"p":{}}}`,
+		`{"observers":{"o":{"seq":18446744073709551615}},"type":"resume"}`, `{"type":"resume","observers":{"o":{"seq":18446744073709551616}}}`,
+		`{"type":"resume","observers":{"o":{"epoch":"\u0065"}}}`, `{"type":"resume","observers":{"o":{"seq":01}}}`,
+		`{"type":"resume","observers":{"o":{"EPOCH":"e","epoch":"f"}}}`, `{"type":"resume","observers":{"o":{},"o":{"seq":2}}}`,
+		`{"type":"resume","id":1e3,"observers":{}}`, `{"type":"resume","id":"a","observers":{}}`, `{"type":"resume"}`,
+		`{"type":"resume","observers":{"o":{"epoch":"a"b"}}}`, `{"type":"ping","id":1,"type":"resume"}`, `{"type":"ping","Type":"resume"}`,
+		`{"type":"subscribe","id":1,"url":"/a"}`, `{"type":"subscribe"}`, `{"type":"ping"}x`, `{"type":"resume","observers":{}}}`,
+		`{"type":"resume","id":` + strings.Repeat("1", 200) + `,"observers":{}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		got, err := wire.DecodeClient(frame)
+		want, wantErr := wire.DecodeClient(append([]byte(" "), frame...))
+		if !reflect.DeepEqual(got, want) || (err == nil) != (wantErr == nil) {
+			t.Errorf("%s\n got %#v, %v\nwant %#v, %v", frame, got, err, want, wantErr)
+		}
+	})
+}
+
 func equalJSON(t testing.TB, got, want []byte) {
 	t.Helper()
 	var a, b any

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
@@ -112,18 +111,23 @@ func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *
 
 // serve serves until ctx is done, and lets requests under way end.
 func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		patience, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		if server.Shutdown(patience) != nil {
 			_ = server.Close() // who has not ended by now is cut off
 		}
 	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := server.Serve(listener)
+	if !stop() {
+		<-ended
 	}
-	return nil
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // together runs all jobs until one ends or ctx is done, then ends the others,
@@ -143,14 +147,14 @@ func together(ctx context.Context, jobs ...func(context.Context) error) error {
 	return errors.Join(errs...)
 }
 
-// listen takes any free port where another would do and this one is taken; an
-// address that somebody asked for is taken or is an error.
+// listen takes any free port where another would do and this one cannot be had;
+// an address that somebody asked for is taken or is an error.
 func listen(address string, another bool, stdout io.Writer) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if err == nil || !another || !errors.Is(err, syscall.EADDRINUSE) {
+	if err == nil || !another {
 		return listener, err
 	}
-	fmt.Fprintf(stdout, "%s is taken: a free port instead.\n\n", address)
+	fmt.Fprintf(stdout, "%v: a free port instead.\n\n", err)
 	return net.Listen("tcp", "127.0.0.1:0")
 }
 

@@ -76,7 +76,13 @@ test('a window that turns to another project follows that one', async () => {
   await server.send('POST', '/api/tickets', { title: 'Only in Tide', project: '3' });
   await two.ticket('Only in Tide').waitFor();
   assert.equal(await one.ticket('Only in Tide').count(), 0);
+  // There and back at once, many times over: what is left and followed again is live.
+  for (let i = 0; i < 9; i++) {
+    await two.page.locator('#projects button', { hasText: ['Harbour', 'Lantern', 'Tide'][i % 3] }).click({ noWaitAfter: true });
+  }
   await two.page.locator('#projects button', { hasText: 'Harbour' }).click();
+  await server.send('POST', '/api/tickets', { title: 'After much turning', project: '1' });
+  await two.ticket('After much turning').waitFor();
   await equal();
 });
 

@@ -221,6 +221,15 @@ test('a list that is left before it was answered is unsubscribed', () => {
   assert.deepEqual(newest('unsubscribe'), { type: 'unsubscribe', observer: 'B' });
 });
 
+test('a list that is left and followed again before it was answered stays subscribed', () => {
+  const { live } = start();
+  live.leave(live.follow('/b'));
+  const b = live.follow('/b');
+  last().says(subscribed('2', 'B'), snapshot('B', []), subscribed('3', 'B'), snapshot('B', []), added('B', 1, 7));
+  assert.equal(newest('unsubscribe'), undefined);
+  assert.deepEqual(ids(b), [7]);
+});
+
 test('reached waits for a position of the same history', async () => {
   const { live } = start();
   last().says(progress('history1b'));

@@ -32,12 +32,12 @@ export class Window {
     return this.page.locator('.ticket', { hasText: title });
   }
 
-  // shows resolves when every list of the window equals a plain GET.
+  // shows resolves when every list of the window equals a plain GET and is drawn.
   async shows(server) {
     const urls = await this.page.evaluate(() => Object.values(window.board.followed).map((list) => list.url));
     const wanted = {};
     for (const url of urls) wanted[url] = JSON.stringify(await server.get(url));
-    const equal = (wanted) => Object.values(window.board.followed).every((list) => JSON.stringify(list.rows.map((row) => row.item)) === wanted[list.url]);
+    const equal = (wanted) => window.board.live.changed.size === 0 && Object.values(window.board.followed).every((list) => JSON.stringify(list.rows.map((row) => row.item)) === wanted[list.url]);
     await this.page.waitForFunction(equal, wanted).catch(async (error) => {
       const held = await this.page.evaluate(() => Object.values(window.board.followed).map((list) => [list.url, JSON.stringify(list.rows.map((row) => row.item)), list.error]));
       const wrong = held.filter(([url, rows]) => rows !== wanted[url]).map(([url, rows, said]) => `${url} ${said}\n  held ${rows}\n  want ${wanted[url]}`);

@@ -1,7 +1,9 @@
 package arch
 
 import (
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +100,26 @@ func TestLayersAreReal(t *testing.T) {
 		for _, name := range layer {
 			if !slices.Contains(found, name) {
 				t.Errorf("layer entry %s names no package: take it out, or the map lies", name)
+			}
+		}
+	}
+}
+
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, layer := range layers {
+		for _, name := range layer {
+			if name == "internal/arch" || folderOf(name, []string{"examples", "bench"}) != "" {
+				continue // told of in other words
+			}
+			if name == "." {
+				name = "wakeful"
+			}
+			if !strings.Contains(string(text), "`"+name+"`") {
+				t.Errorf("docs/architecture.md does not say what `%s` is for", name)
 			}
 		}
 	}

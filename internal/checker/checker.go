@@ -27,6 +27,7 @@ package checker
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -70,10 +71,13 @@ func New(views ...*View) *Checker {
 	for _, view := range views {
 		c.byName[viewName{view.URL, view.As, false}] = len(c.views)
 		c.views = append(c.views, view)
-		bare := *view
-		bare.Meta = Query{}
-		c.byName[viewName{view.URL, view.As, true}] = len(c.views)
-		c.views = append(c.views, &bare)
+		if view.Meta.Text != "" {
+			bare := *view
+			bare.Meta = Query{}
+			view = &bare
+			c.views = append(c.views, view)
+		}
+		c.byName[viewName{view.URL, view.As, true}] = len(c.views) - 1
 	}
 	return c
 }
@@ -106,6 +110,8 @@ const (
 	Late     = "late"     // older than its position says
 	Unequal  = "unequal"  // not the newest result after everything has ended
 	Broken   = "broken"   // a frame against the protocol
+	// Misplaced: positions that writers were told are not in commit order.
+	Misplaced = "misplaced"
 )
 
 // Report is what Check found.
@@ -137,16 +143,18 @@ func (c *Checker) Check(ctx context.Context, log []Transaction, replay *sql.DB) 
 }
 
 // history replays the log and returns each view's results.
-func (c *Checker) history(ctx context.Context, log []Transaction, replay *sql.DB, report *Report) (*history, error) {
-	h := &history{timelines: make([]*timeline, len(c.views)), numbers: make([]int64, len(log))}
+func (c *Checker) history(ctx context.Context, log []Transaction, replay *sql.DB, report *Report) (h *history, err error) {
+	h = &history{timelines: make([]*timeline, len(c.views)), numbers: make([]int64, len(log)), log: log}
 	watched := c.watched()
+	prepared := &statements{db: replay, prepared: map[string]*sql.Stmt{}}
+	defer func() { err = errors.Join(err, prepared.close()) }()
 	player := replayer{db: replay, shapes: map[string]shape{}}
 	evaluate := func(point int, touched func(*View) bool) error {
 		for i, view := range c.views {
 			if !watched[i] || !touched(view) {
 				continue
 			}
-			result, err := view.result(ctx, replay)
+			result, err := view.result(ctx, prepared)
 			if err != nil {
 				return fmt.Errorf("checker: view %s after %d transactions: %w", view.URL, point, err)
 			}
@@ -175,6 +183,13 @@ func (c *Checker) history(ctx context.Context, log []Transaction, replay *sql.DB
 	h.end = len(log) + 1
 	h.commits = slices.Clone(c.commits)
 	slices.SortFunc(h.commits, func(a, b commit) int { return int(a.number - b.number) })
+	for i := 1; i < len(h.commits); i++ {
+		a, b := h.commits[i-1], h.commits[i]
+		if a.position.SameHistory(b.position) && a.position >= b.position {
+			report.Violations = append(report.Violations, Violation{Client: "writers", Kind: Misplaced,
+				Detail: fmt.Sprintf("transaction %d was told position %s, and %d after it %s", a.number, a.position, b.number, b.position)})
+		}
+	}
 	return h, nil
 }
 

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -72,25 +73,51 @@ func (j *judge) violation(view int32, kind, detail string) {
 	if view >= 0 {
 		name = j.c.views[view].URL
 	}
-	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.before())
+	only := int32(-1)
+	if kind == Unequal || kind == Unreal || kind == Backward {
+		only = view
+	}
+	detail = fmt.Sprintf("record %d: %s%s", j.at, detail, j.around(only))
 	j.report.Violations = append(j.report.Violations, Violation{j.track.name, name, kind, detail})
 }
 
-// told is how many records a violation shows.
-const told = 14
+// told is how many records a violation shows of those before it, and half as
+// many of those after it.
+const told = 16
 
-// before lists what the client was shown up to the record in hand.
-func (j *judge) before() string {
-	var out strings.Builder
-	for i := max(0, j.at-told+1); i <= j.at; i++ {
+// around lists what the client was shown before the record in hand, and right
+// after it: of one view only, unless that is negative.
+func (j *judge) around(only int32) string {
+	var shown []int
+	first := 0
+	for i := range j.track.records {
 		r := &j.track.records[i]
-		fmt.Fprintf(&out, "\n\t%d %s %s", i, kindNames[r.kind], r.position)
-		for _, view := range append(r.views(), r.lists...) {
-			fmt.Fprintf(&out, " %s", j.c.views[view].URL)
+		if only >= 0 && r.kind != dropRecord && r.kind != faultRecord && !slices.Contains(append(r.views(), r.lists...), only) {
+			continue
 		}
-		out.WriteString(" " + r.detail)
+		if i <= j.at {
+			first = len(shown)
+		}
+		shown = append(shown, i)
+	}
+	var out strings.Builder
+	for _, i := range shown[max(0, first-told+1):min(first+told/2, len(shown))] {
+		fmt.Fprintf(&out, "\n\t%d %s", i, j.describe(&j.track.records[i]))
 	}
 	return out.String()
+}
+
+func (j *judge) describe(r *record) string {
+	text := fmt.Sprintf("%s %s", kindNames[r.kind], r.position)
+	for _, view := range append(r.views(), r.lists...) {
+		text += " " + j.c.views[view].URL
+	}
+	if r.kind == messageRecord && r.removed {
+		text += " −"
+	} else if r.kind == messageRecord {
+		text += fmt.Sprintf(" +%d", r.order)
+	}
+	return text + " " + r.detail
 }
 
 func (j *judge) holding(view int32) *holding {
@@ -147,10 +174,28 @@ func (j *judge) reaches(view int32, h *holding, position change.Position) {
 	}
 	low, ok := j.history.timelines[view].next(h.sum, floor)
 	if !ok {
-		j.violation(view, Late, fmt.Sprintf("position %s has point %d, the list ended before: %s", position, floor, j.text(h.sum)))
+		j.violation(view, Late, fmt.Sprintf("position %s has point %d, the list ended before: %s%s",
+			position, floor, j.text(h.sum), j.ending(view, h)))
 		return
 	}
 	h.low = low
+}
+
+// ending shows the transaction with which a list ceased to be true.
+func (j *judge) ending(view int32, h *holding) string {
+	t := j.history.timelines[view]
+	runs := t.runs[h.sum]
+	end := t.endOf(runs[len(runs)-1])
+	if end > len(j.history.log) {
+		return ""
+	}
+	ended := &j.history.log[end-1]
+	var out strings.Builder
+	fmt.Fprintf(&out, "\n\tended at point %d with transaction %d:", end, ended.Number)
+	for _, r := range ended.rows {
+		fmt.Fprintf(&out, "\n\t\t%s (%s) → (%s)", r.table, r.old, r.new)
+	}
+	return out.String()
 }
 
 // progress demands of each list what the position says.

@@ -1,7 +1,8 @@
 package checker
 
 // Version 1 does not mark where the messages of one diff end. But they have a
-// shape: removals, then places in ascending order. A boundary is a message
+// shape: removals, then places that do not descend (an item that is still to
+// be moved stands before those placed meanwhile, so two may be equal). A boundary is a message
 // after which a diff may have ended; the messages since then must fit into one
 // diff for it to stay. The newest message is a boundary itself where the list
 // is then true at a point that one of the former boundaries leaves open.
@@ -23,7 +24,7 @@ func (j *judge) message(r *record) {
 	h.last = r.sum
 	var rest []boundary
 	for _, b := range h.open {
-		if b.placed && (r.removed || r.order <= b.order) {
+		if b.placed && (r.removed || r.order < b.order) {
 			continue
 		}
 		if len(rest) == 0 {

@@ -12,9 +12,10 @@ import (
 // history is what was true, and when.
 type history struct {
 	timelines []*timeline // by view
-	numbers   []int64     // of transactions, in commit order
-	commits   []commit    // whose position is known, in commit order
-	end       int         // the first point that never came
+	log       []Transaction
+	numbers   []int64  // of transactions, in commit order
+	commits   []commit // whose position is known, in commit order
+	end       int      // the first point that never came
 }
 
 // floor returns the oldest point that a claim of the position may have.

@@ -34,11 +34,12 @@ const (
 	wholeRecord                // lists, at one point
 	proofRecord                // version 1: lists, each after a whole diff
 	dropRecord                 // version 1: the connection ended
+	forgetRecord               // unsubscribed
 	lastRecord                 // lists, when everything is over
 	faultRecord
 )
 
-var kindNames = [...]string{"state", "message", "progress", "whole", "proof", "dropped", "last", "fault"}
+var kindNames = [...]string{"state", "message", "progress", "whole", "proof", "dropped", "forget", "last", "fault"}
 
 // record is one thing that happened.
 type record struct {
@@ -82,7 +83,7 @@ func (t *Track) Watch() follow.Watch {
 			t.note(r, l)
 		},
 		Message: func(l *follow.List, m follow.Message) {
-			t.note(record{kind: messageRecord, removed: m.Removed, order: int32(m.Order)}, l)
+			t.note(record{kind: messageRecord, removed: m.Removed, order: int32(m.Order), detail: m.What}, l)
 		},
 		Progress: func(p follow.Progress, lists []*follow.List) {
 			r := record{kind: progressRecord, position: p.Position, detail: fmt.Sprintf("behind: %d", len(p.Behind))}
@@ -93,6 +94,7 @@ func (t *Track) Watch() follow.Watch {
 		},
 		Proof:   func(lists []*follow.List) { t.cut(record{kind: proofRecord}, lists) },
 		Dropped: func() { t.cut(record{kind: dropRecord}, nil) },
+		Forget:  func(l *follow.List) { t.cut(record{kind: forgetRecord}, []*follow.List{l}) },
 		Fault: func(err error) {
 			t.c.mu.Lock()
 			defer t.c.mu.Unlock()

@@ -49,8 +49,8 @@ type Result struct {
 func (r *Result) Sum() uint64 { return follow.Sum(r.Items, r.Meta) }
 
 // result runs the view.
-func (v *View) result(ctx context.Context, db *sql.DB) (*Result, error) {
-	rows, err := v.Items.rows(ctx, db)
+func (v *View) result(ctx context.Context, s *statements) (*Result, error) {
+	rows, err := v.Items.rows(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (v *View) result(ctx context.Context, db *sql.DB) (*Result, error) {
 	if v.Meta.Text == "" {
 		return result, nil
 	}
-	meta, err := v.Meta.rows(ctx, db)
+	meta, err := v.Meta.rows(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +114,39 @@ func percentEncode(text string) string {
 	return out.String()
 }
 
+// statements are the views' queries, prepared once: they are run after
+// thousands of transactions.
+type statements struct {
+	db       *sql.DB
+	prepared map[string]*sql.Stmt
+}
+
+func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt := s.prepared[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.db.PrepareContext(ctx, text)
+	if err == nil {
+		s.prepared[text] = stmt
+	}
+	return stmt, err
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, stmt := range s.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // rows returns each row as column → value, ready for JSON.
-func (q Query) rows(ctx context.Context, db *sql.DB) (list []map[string]any, err error) {
-	rows, err := db.QueryContext(ctx, q.Text, q.Args...)
+func (q Query) rows(ctx context.Context, s *statements) (list []map[string]any, err error) {
+	stmt, err := s.prepare(ctx, q.Text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.QueryContext(ctx, q.Args...)
 	if err != nil {
 		return nil, err
 	}

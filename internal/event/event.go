@@ -114,6 +114,12 @@ func NewRecorder(logger *slog.Logger, listen func(Event)) *Recorder {
 	return &Recorder{logger: logger, listen: listen}
 }
 
+// Heard reports whether anybody sees more of an event of that kind than that
+// it happened. If not, what it says need not be found out.
+func (r *Recorder) Heard(kind Kind) bool {
+	return r.listen != nil || r.logger.Enabled(context.Background(), kind.level())
+}
+
 // Record takes one event.
 func (r *Recorder) Record(e Event) {
 	r.counts[e.Kind].Add(1)

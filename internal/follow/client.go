@@ -34,13 +34,15 @@ type Client struct {
 	socket     *socket
 	greeted    bool // hello has come
 	ended      *CloseError
+	late       []error // faults, unless the server has closed this socket meanwhile
 	faults     []error
 }
 
 // call is one subscribe or resume on its way.
 type call struct {
-	url     string // of a subscribe
-	resumes int    // answers that a resume still waits for
+	url     string          // of a subscribe
+	begun   bool            // … that was answered by subscribed
+	resumes map[string]bool // the lists of a resume that are not answered
 	done    bool
 	err     error
 }
@@ -64,7 +66,7 @@ func (c *Client) Connect(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	c.socket, c.ended, c.greeted = socket, nil, false
+	c.socket, c.ended, c.greeted, c.late = socket, nil, false, nil
 	c.mu.Unlock()
 	go c.run(socket)
 	err = c.wait(ctx, func() (bool, error) {
@@ -116,7 +118,11 @@ func (c *Client) resume() (string, error) {
 			list.answered, list.sent = false, false
 		}
 	}
-	id := c.nextID(&call{resumes: len(observers), done: len(observers) == 0})
+	made := &call{resumes: map[string]bool{}, done: len(observers) == 0}
+	for id := range observers {
+		made.resumes[id] = true
+	}
+	id := c.nextID(made)
 	return id, c.write(map[string]any{"type": "resume", "id": id, "observers": observers})
 }
 
@@ -164,6 +170,7 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 	}
 	c.mu.Lock()
 	c.unanswered++
+	told := c.position
 	c.turn()
 	c.mu.Unlock()
 	answer, err := c.observe(ctx, path, floor)
@@ -174,6 +181,11 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 	if err != nil {
 		c.release()
 		return nil, err
+	}
+	for _, least := range []change.Position{told, floor} {
+		if least.SameHistory(answer.Position) && answer.Position < least {
+			c.fault(fmt.Errorf("follow: answer of %s is at %s, %s was known when it was asked", path, answer.Position, least))
+		}
 	}
 	list := c.install(answer, path)
 	c.release()
@@ -214,7 +226,7 @@ func (c *Client) Subscribe(ctx context.Context, path string) (*List, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
-		if !made.done {
+		if !made.done && !made.begun {
 			c.unanswered--
 		}
 		return nil, err
@@ -230,6 +242,9 @@ func (c *Client) Subscribe(ctx context.Context, path string) (*List, error) {
 // Unsubscribe ends a subscription over HTTP. Nothing for it may come once it
 // was answered.
 func (c *Client) Unsubscribe(ctx context.Context, list *List) error {
+	c.mu.Lock()
+	list.leaving = true
+	c.mu.Unlock()
 	if err := c.unsubscribe(ctx, list.Observer); err != nil {
 		return err
 	}

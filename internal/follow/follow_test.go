@@ -275,6 +275,29 @@ func TestClientResumes(t *testing.T) {
 	}
 }
 
+func TestResumeUnderAnotherID(t *testing.T) {
+	s := newServer(t)
+	s.answer("/items", answer(5))
+	client := follow.NewClient(follow.Config{Server: s.URL, Session: "s"})
+	l, err := client.Get(within(t), "/items")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- client.Connect(within(t)) }()
+	p := peer{t, <-s.sockets}
+	p.say(hello)
+	id := p.hear()["id"]
+	p.say(fmt.Sprintf(`{"type":"subscribed","id":%q,"observer":"n","epoch":"e","seq":5,"primary_key":"id","replaces":"o"}`, id))
+	p.say(strings.Replace(changes(6, `{"op":"removed","key":"1"}`), `"o"`, `"n"`, 1))
+	if err := client.Wait(within(t), func(follow.View) bool { return l.Seq == 6 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || l.Observer != "n" || client.Faults() != nil {
+		t.Errorf("observer %s, %v, faults %v", l.Observer, err, client.Faults())
+	}
+}
+
 func TestProgressSpeaksForListsThatItReaches(t *testing.T) {
 	s := newServer(t)
 	s.answer("/items", answer(5))
@@ -295,6 +318,23 @@ func TestProgressSpeaksForListsThatItReaches(t *testing.T) {
 	// The first was on its way before the answer; the last leaves the list out.
 	if got := fmt.Sprint(covered); got != "[0 1 0]" {
 		t.Errorf("progress covers %s lists, want [0 1 0]", got)
+	}
+}
+
+func TestAnswersAreNotOlderThanProgress(t *testing.T) {
+	s := newServer(t)
+	s.answer("/items", answer(5))
+	client := follow.NewClient(follow.Config{Server: s.URL, Session: "s"})
+	p := s.connect(client)
+	p.say(end)
+	if err := client.Wait(within(t), func(v follow.View) bool { return v.Progress().Whole }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Get(within(t), "/items"); err != nil {
+		t.Fatal(err)
+	}
+	if faults := fmt.Sprint(client.Faults()); !strings.Contains(faults, "was known when it was asked") {
+		t.Errorf("an answer older than the progress before it is no fault: %s", faults)
 	}
 }
 

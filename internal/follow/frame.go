@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // frame is any frame of a version 2 server.
@@ -11,11 +12,12 @@ type frame struct {
 	Type string          `json:"type"`
 	ID   json.RawMessage `json:"id"`
 	state
-	Ops    []op     `json:"ops"`
-	Whole  bool     `json:"whole"`
-	Behind []string `json:"behind"`
-	Code   string   `json:"code"`
-	Detail string   `json:"detail"`
+	Replaces string   `json:"replaces"`
+	Ops      []op     `json:"ops"`
+	Whole    bool     `json:"whole"`
+	Behind   []string `json:"behind"`
+	Code     string   `json:"code"`
+	Detail   string   `json:"detail"`
 }
 
 // EndError is why a server closed an observer, or refused a frame.
@@ -59,13 +61,16 @@ func (f *frame) call() string { return keyText(string(f.ID)) }
 // subscribed says that frames of an observer may come now.
 func (c *Client) subscribed(f *frame) {
 	made := c.calls[f.call()]
-	if made == nil {
+	if n, err := strconv.Atoi(f.call()); made == nil && (err != nil || n > c.lastID) {
 		c.fault(fmt.Errorf("follow: subscribed answers %s, which was not asked", f.ID))
 		return
+	} else if made == nil {
+		made = &call{} // a list was closed meanwhile, and that was the answer
 	}
 	list := c.lists[f.Observer]
 	if made.url != "" {
 		c.unanswered--
+		made.begun = true
 		if list == nil {
 			list = &List{URL: made.url, Observer: f.Observer, PrimaryKey: f.PrimaryKey}
 			c.lists[f.Observer] = list
@@ -76,15 +81,26 @@ func (c *Client) subscribed(f *frame) {
 		}
 		return // else the snapshot makes it done
 	}
-	made.resumes--
-	made.done = made.resumes <= 0
+	made.resumed(f.Observer)
+	made.resumed(f.Replaces)
+	if old := c.lists[f.Replaces]; old != nil {
+		delete(c.lists, f.Replaces)
+		old.Observer = f.Observer
+		c.lists[f.Observer], list = old, old
+	}
 	if list == nil {
 		c.fault(fmt.Errorf("follow: subscribed to %s, which is not held", f.Observer))
 		return
 	}
 	// What was on its way before the server took the resume comes again.
-	list.answered, list.sent = true, false
+	list.answered, list.sent, list.Ended = true, false, false
 	delete(c.held, f.Observer)
+}
+
+// resumed notes the answer for one list of a resume.
+func (c *call) resumed(observer string) {
+	delete(c.resumes, observer)
+	c.done = c.done || c.url == "" && len(c.resumes) == 0
 }
 
 // stream takes a snapshot or changes, or holds them.
@@ -97,8 +113,10 @@ func (c *Client) stream(f *frame) {
 	switch {
 	case list == nil && c.unanswered > 0:
 		c.held[f.Observer] = append(c.held[f.Observer], *f)
+	case c.gone[f.Observer] && list == nil:
+		c.late = append(c.late, fmt.Errorf("follow: %s of %s after its unsubscribe was answered", f.Type, f.Observer))
 	case list == nil:
-		c.fault(fmt.Errorf("follow: %s of %s, which is not followed (left: %t)", f.Type, f.Observer, c.gone[f.Observer]))
+		c.fault(fmt.Errorf("follow: %s of %s, which is not followed", f.Type, f.Observer))
 	case f.Type == "snapshot":
 		c.snapshot(list, f)
 	case !list.answered:
@@ -114,14 +132,18 @@ func (c *Client) release() {
 	for observer, frames := range c.held {
 		list := c.lists[observer]
 		if list == nil || !list.answered {
-			if c.unanswered == 0 && list == nil {
+			if c.unanswered == 0 && (list == nil || list.Ended) {
 				delete(c.held, observer)
 			}
 			continue
 		}
 		delete(c.held, observer)
 		for i := range frames {
-			c.stream(&frames[i])
+			if frames[i].Type == "closed" {
+				c.end(&frames[i])
+			} else {
+				c.stream(&frames[i])
+			}
 		}
 	}
 }
@@ -176,6 +198,10 @@ func (c *Client) changes(list *List, f *frame) {
 }
 
 func (c *Client) progress(f *frame) {
+	for _, err := range c.late {
+		c.fault(err)
+	}
+	c.late = nil
 	if c.position.SameHistory(f.Position) && f.Position < c.position {
 		c.fault(fmt.Errorf("follow: progress goes back from %s to %s", c.position, f.Position))
 	}
@@ -186,25 +212,35 @@ func (c *Client) progress(f *frame) {
 	var covered []*List
 	for id, list := range c.lists {
 		newer := list.ByHTTP && !f.Position.Reaches(list.Position)
-		if list.answered && !list.Ended && !newer && !slices.Contains(f.Behind, id) {
+		if list.answered && !list.leaving && !list.Ended && !newer && !slices.Contains(f.Behind, id) {
 			covered = append(covered, list)
 		}
 	}
 	c.Watch.Progress(Progress{f.Position, f.Whole, f.Behind}, covered)
 }
 
+// closed ends a list. Where a GET is under way it may be its list that has
+// ended, or the one before: the client cannot tell, and takes it for ended.
 func (c *Client) closed(f *frame) {
+	if c.unanswered > 0 {
+		c.held[f.Observer] = append(c.held[f.Observer], *f)
+	}
+	c.end(f)
+}
+
+func (c *Client) end(f *frame) {
+	for _, made := range c.calls {
+		made.resumed(f.Observer)
+	}
 	list := c.lists[f.Observer]
 	if list == nil {
 		return
 	}
 	list.Ended, list.Why = true, f.Code+": "+f.Detail
+	list.answered, list.sent = false, false // a new GET begins anew
 	for _, made := range c.calls {
-		if made.url == list.URL {
+		if made.begun && made.url == list.URL {
 			made.done, made.err = true, &EndError{f.Code, f.Detail}
-		} else if made.url == "" && made.resumes > 0 {
-			made.resumes--
-			made.done = made.resumes == 0
 		}
 	}
 }
@@ -215,7 +251,7 @@ func (c *Client) refused(f *frame) {
 		c.fault(&EndError{f.Code, f.Detail})
 		return
 	}
-	if made.url != "" && !made.done {
+	if made.url != "" && !made.begun && !made.done {
 		c.unanswered--
 		c.release()
 	}

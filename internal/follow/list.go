@@ -28,6 +28,7 @@ type List struct {
 	Ended bool
 	Why   string
 
+	leaving  bool   // an unsubscribe is on its way: nobody vouches for the list
 	answered bool   // its GET or subscribe, or else what comes is held
 	sent     bool   // the socket has sent sentSeq
 	sentSeq  uint64 // of the newest frame on this socket

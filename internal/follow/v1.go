@@ -20,8 +20,10 @@ type ClientV1 struct {
 	lists  map[string]*List // by observer
 	queued map[string][]message
 	gone   map[string]bool // unsubscribed, and told so
+	asking int             // GETs that are not answered
 	socket *socket
 	ended  *CloseError
+	late   []error // faults, unless the server has closed this socket meanwhile
 	faults []error
 }
 
@@ -52,7 +54,7 @@ func (c *ClientV1) Connect(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	c.socket, c.ended = socket, nil
+	c.socket, c.ended, c.late = socket, nil, nil
 	c.mu.Unlock()
 	go c.run(socket)
 	return nil
@@ -75,13 +77,17 @@ func (c *ClientV1) run(socket *socket) {
 // Get subscribes to a view. The answer of a further GET of an observer is
 // ignored, as the published client does.
 func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
+	c.mu.Lock()
+	c.asking++
+	c.mu.Unlock()
 	answer, err := c.observe(ctx, path, "")
-	if err != nil {
-		return nil, err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.turn()
+	c.asking--
+	if err != nil {
+		return nil, err
+	}
 	if list := c.lists[answer.Observer]; list != nil {
 		return list, nil
 	}
@@ -105,6 +111,9 @@ func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
 // Unsubscribe ends a subscription. Nothing for it may come once it was
 // answered.
 func (c *ClientV1) Unsubscribe(ctx context.Context, list *List) error {
+	c.mu.Lock()
+	list.leaving = true
+	c.mu.Unlock()
 	if err := c.unsubscribe(ctx, list.Observer); err != nil {
 		return err
 	}
@@ -186,8 +195,8 @@ func (c *ClientV1) take(text []byte) {
 	if m.Msg == "" {
 		return
 	}
-	if c.gone[m.Observer] {
-		c.fault(fmt.Errorf("follow: %s of %s after its unsubscribe was answered", m.Msg, m.Observer))
+	if c.gone[m.Observer] && c.asking == 0 {
+		c.late = append(c.late, fmt.Errorf("follow: %s of %s after its unsubscribe was answered", m.Msg, m.Observer))
 	}
 	list := c.lists[m.Observer]
 	if list == nil {
@@ -201,9 +210,20 @@ func (c *ClientV1) take(text []byte) {
 func (c *ClientV1) proof([]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.Watch.Proof != nil {
-		c.Watch.Proof(slices.Collect(maps.Values(c.lists)))
+	for _, err := range c.late {
+		c.fault(err)
 	}
+	c.late = nil
+	if c.Watch.Proof == nil {
+		return
+	}
+	var followed []*List
+	for _, list := range c.lists {
+		if !list.leaving {
+			followed = append(followed, list)
+		}
+	}
+	c.Watch.Proof(followed)
 }
 
 // apply does to the list what the published client does.
@@ -233,7 +253,7 @@ func (c *ClientV1) apply(list *List, m *message) {
 	}
 	list.ByHTTP = false
 	if c.Watch.Message != nil {
-		c.Watch.Message(list, Message{Removed: m.Msg == "removed", Order: m.Order})
+		c.Watch.Message(list, Message{Removed: m.Msg == "removed", Order: m.Order, What: m.Msg + " " + item.Key})
 	}
 }
 

@@ -16,10 +16,11 @@ type Progress struct {
 }
 
 // Message is what a version 1 message did: whether it removed, and the place
-// that it named.
+// that it named. What is for people.
 type Message struct {
 	Removed bool
 	Order   int
+	What    string
 }
 
 // Watch hears what happens to a client, in order and one call at a time, while

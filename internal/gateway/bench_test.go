@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func (c *crowd) read(conn net.Conn, in *bufio.Reader, marker string) {
 		if _, err := io.ReadFull(in, buf); err != nil {
 			return
 		}
-		if strings.Contains(string(buf), marker) {
+		if bytes.Contains(buf, []byte(marker)) {
 			c.got.Done()
 		}
 	}
@@ -170,4 +171,71 @@ func BenchmarkIdleSocket(b *testing.B) {
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "heapB/socket")
 		b.ReportMetric(float64(after.StackInuse-before.StackInuse)/n, "stackB/socket")
 	}
+}
+
+const herdSize = 2000
+
+// BenchmarkReconnect is 2,000 version 2 clients that come back at once and are
+// caught up; BenchmarkReconnectFloor is as many bare handshakes.
+func BenchmarkReconnect(b *testing.B) {
+	h := newBenchHouse(b)
+	h.worker.lists["/a"] = items("1:x")
+	e := h.observe("/a", "s0")
+	for i := range herdSize {
+		h.observe("/a", fmt.Sprintf("s%d", i))
+	}
+	h.worker.set(map[string][]diff.Item{"/a": items("1:y")})
+	h.awaitState(e.Observer, 1)
+	asks := h.worker.asks()
+	resume := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(fmt.Appendf(nil,
+		`{"type":"resume","id":1,"observers":{%q:{"epoch":%q,"seq":0,"url":"/a"}}}`, e.Observer, e.Epoch))))
+	b.ResetTimer()
+	for range b.N {
+		herd(b, func(i int) {
+			conn, in := h.benchDial(b, fmt.Sprintf("s%d", i), version2)
+			if _, err := conn.Write(resume); err != nil {
+				b.Error(err)
+			}
+			var c crowd
+			c.got.Add(1)
+			go c.read(conn, in, `"type":"progress"`)
+			c.got.Wait()
+			_ = conn.Close()
+		})
+	}
+	if h.worker.asks() != asks {
+		b.Errorf("%d questions to the worker, want none", h.worker.asks()-asks)
+	}
+}
+
+func BenchmarkReconnectFloor(b *testing.B) {
+	conns := make(chan net.Conn, herdSize*10)
+	server := newUpgradeServer(b, conns)
+	b.ResetTimer()
+	for range b.N {
+		herd(b, func(int) {
+			conn, _, _, err := ws.Dial(context.Background(), strings.Replace(server, "http", "ws", 1))
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			_ = conn.Close()
+			_ = (<-conns).Close()
+		})
+	}
+}
+
+// herd runs f for each client, 100 at a time: as many as a backlog takes.
+func herd(b *testing.B, f func(i int)) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, 100)
+	for i := range herdSize {
+		slots <- struct{}{}
+		group.Go(func() {
+			f(i)
+			<-slots
+		})
+	}
+	group.Wait()
+	b.ReportMetric(float64(b.Elapsed().Milliseconds()), "ms")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // IgnoredHeaders lists, in lower case, the request headers that never tell
@@ -97,6 +98,9 @@ func busRequest(r *http.Request) *bus.Request {
 // observerID names an observer: equal for equal canonical requests of one
 // identity, and not to be guessed without the key.
 func (g *Gateway) observerID(host, target, identity string, header http.Header) string {
+	if planted.Is(planted.IdentityMixed) {
+		identity = ""
+	}
 	mac := hmac.New(sha256.New, g.idKey)
 	path, query, _ := strings.Cut(target, "?")
 	field(mac, "observer")

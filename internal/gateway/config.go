@@ -23,10 +23,12 @@ type Config struct {
 
 	// Identity names whose rights a request has, "" for nobody's. What it
 	// returns is hashed before it is kept. An error refuses the request.
-	// Default: the Authorization header, else the cookies in Cookies.
+	// Default: the Authorization header and the cookies in Cookies.
 	Identity func(*http.Request) (string, error)
-	// Cookies names those that the default Identity goes by.
-	Cookies []string
+	// Cookies names those that the default Identity goes by. It keeps others
+	// out of evaluations.
+	Cookies   []string
+	byCookies bool // Identity is the default
 	// Origins lists the foreign origins ("https://app.example.org") whose
 	// pages may observe and connect.
 	Origins []string
@@ -149,7 +151,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.Identity == nil {
-		c.Identity = defaultIdentity(c.Cookies)
+		c.Identity, c.byCookies = defaultIdentity(c.Cookies), true
 	}
 	if c.Address == nil {
 		c.Address = remoteHost

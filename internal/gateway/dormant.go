@@ -105,8 +105,8 @@ func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
 			header[name] = values
 		}
 	}
-	request := &bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}
-	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request}
+	request := g.evaluated(&bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}, who.identity)
+	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request, asleep: d}
 	message := &bus.Observe{Observer: d.Observer, Request: *request}
 	g.ask(who.identity, message, func(o *bus.Observed, w *wakes) {
 		if g.session(s.id) != s {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/mark"
@@ -24,6 +25,12 @@ type feed struct {
 	view  atomic.Pointer[mark.View] // what the route says, where a client came over it
 
 	asking int // asks under way; guarded by Gateway.mu
+
+	// begun is when the worker began to count us among the followers: what it
+	// said of its progress up to then did not speak for this list, which was
+	// then right at begunAt.
+	begun   atomic.Uint64
+	begunAt change.Position // guarded by mu
 
 	mu       sync.Mutex
 	gone     bool // no longer in Gateway.feeds: nobody may attach
@@ -135,6 +142,10 @@ func (f *feed) restate(snapshot *wire.Snapshot, w *wakes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	st := f.state.Load()
+	if st == nil || st.Epoch != snapshot.Epoch {
+		f.begunAt = snapshot.Position
+		f.begun.Store(f.gateway.told.Load())
+	}
 	if st == nil {
 		first := &state{Snapshot: *snapshot, tail: &entry{seq: snapshot.Seq, epoch: snapshot.Epoch}}
 		f.log, f.logBytes = append(f.log[:0], first.tail), 0

@@ -175,9 +175,13 @@ func FuzzAppendFrame(f *testing.F) {
 	f.Add([]byte("x"), 200)
 	f.Fuzz(func(t *testing.T, payload []byte, times int) {
 		payload = bytes.Repeat(payload, max(0, times)%1000)
-		got, err := ws.ReadFrame(bytes.NewReader(appendText(nil, payload)))
-		if err != nil || !got.Header.Fin || got.Header.OpCode != ws.OpText || !bytes.Equal(got.Payload, payload) {
-			t.Errorf("%d bytes: read back %d, %v", len(payload), len(got.Payload), err)
+		wire := bytes.NewReader(appendText(nil, payload))
+		got, err := ws.ReadHeader(wire)
+		if err != nil || !got.Fin || got.OpCode != ws.OpText || got.Length != int64(len(payload)) {
+			t.Errorf("%d bytes: header %+v, %v", len(payload), got, err)
+		}
+		if rest, err := io.ReadAll(wire); err != nil || !bytes.Equal(rest, payload) {
+			t.Errorf("%d bytes: read back %d, %v", len(payload), len(rest), err)
 		}
 	})
 }

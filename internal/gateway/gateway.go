@@ -71,6 +71,7 @@ type Gateway struct {
 	lostSwept time.Time
 
 	wakeMark atomic.Uint64
+	told     atomic.Uint64   // progress messages of the worker so far
 	noted    map[string]bool // sessions in the state file; of Run alone
 	notedAt  time.Time
 	readers  sync.WaitGroup // goroutines of sockets
@@ -79,8 +80,9 @@ type Gateway struct {
 // progress is what the worker said last about how far all lists are.
 type progress struct {
 	wire.Progress
-	frame []byte // the version 2 frame of sessions of which nothing is behind
-	half  []byte // the same with whole false
+	number uint64 // counts what the worker said
+	frame  []byte // the version 2 frame of sessions of which nothing is behind
+	half   []byte // the same with whole false
 }
 
 // New checks a Config and makes a Gateway. It starts nothing: see Run.
@@ -207,15 +209,16 @@ func (g *Gateway) setProgress(p *wire.Progress, w *wakes) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.heard.Store(time.Now().UnixNano())
+	told := g.told.Add(1)
 	old := g.progress.Load()
 	if g.catching > 0 || old != nil && old.Position.SameHistory(p.Position) && p.Position < old.Position {
 		return
 	}
 	half := wire.Progress{Position: p.Position}
 	g.progress.Store(&progress{
-		Progress: *p,
-		frame:    appendText(nil, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: p.Whole})),
-		half:     appendText(nil, wire.AppendProgress(nil, &half)),
+		Progress: *p, number: told,
+		frame: appendText(nil, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: p.Whole})),
+		half:  appendText(nil, wire.AppendProgress(nil, &half)),
 	})
 	if !g.stale {
 		return

@@ -80,7 +80,7 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 	if err != nil {
 		return wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
 	}
-	request := busRequest(r)
+	request := g.evaluated(busRequest(r), who.identity)
 	want := &subscription{
 		session:  id,
 		claim:    who,
@@ -98,9 +98,10 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 		return nil
 	}
 	who.setCookie(w.Header(), r.TLS != nil)
-	err = writeEnvelope(w, got.snapshot)
-	if err == nil {
-		err = r.Context().Err()
+	// Asked before: a client that closes its connection when it has the answer
+	// has the answer.
+	if err = r.Context().Err(); err == nil {
+		err = writeEnvelope(w, got.snapshot)
 	}
 	g.answered(got, err == nil)
 	return nil
@@ -110,11 +111,29 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 // client that follows the list already is made good.
 func (g *Gateway) answered(got *subscribed, arrived bool) {
 	switch {
-	case !arrived && got.first:
-		g.unsubscribe(got.session, got.sub)
+	case g.undone(got, arrived):
+		got.sub.feed.detach(got.sub)
 	case !got.first:
 		got.session.restate(got.sub)
 	}
+}
+
+// undone notes how a GET has ended, and drops its subscription where no answer
+// with it has arrived and no other GET is about to give one.
+func (g *Gateway) undone(got *subscribed, arrived bool) bool {
+	s, sub := got.session, got.sub
+	sub.feed.mu.Lock()
+	defer sub.feed.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.asking--
+	sub.told = sub.told || arrived
+	if sub.told || sub.asking > 0 {
+		return false
+	}
+	s.keepOf(sub)
+	s.drop(sub)
+	return true
 }
 
 func headerPosition(r *http.Request) (change.Position, error) {
@@ -204,10 +223,12 @@ func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
 // sent for it is still on its way; failing that in time, the socket is closed.
 func (g *Gateway) unsubscribeAndWait(ctx context.Context, s *session, observer string) {
 	sub := s.find(observer)
-	if sub == nil {
+	if sub != nil {
+		g.unsubscribe(s, sub)
+	} else if sub = s.dropEnded(observer); sub == nil {
+		s.dropDormant(observer)
 		return
 	}
-	g.unsubscribe(s, sub)
 	c, proof := s.barrier(sub)
 	if c == nil {
 		return

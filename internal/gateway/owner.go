@@ -106,13 +106,13 @@ func (c *claim) setCookie(header http.Header, secure bool) {
 	header.Add("Set-Cookie", cookie.String())
 }
 
-// defaultIdentity goes by the Authorization header, else by named cookies.
+// defaultIdentity goes by the Authorization header and by named cookies.
 func defaultIdentity(cookies []string) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) {
-		if values := r.Header["Authorization"]; len(values) > 0 {
-			return "authorization " + strings.Join(values, "\n"), nil
-		}
 		var b strings.Builder
+		if values := r.Header["Authorization"]; len(values) > 0 {
+			b.WriteString("authorization " + strconv.Quote(strings.Join(values, "\n")))
+		}
 		for _, name := range cookies {
 			for _, cookie := range r.CookiesNamed(name) {
 				b.WriteString("cookie " + strconv.Quote(name) + strconv.Quote(cookie.Value))

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -13,13 +14,18 @@ func (c *socket) resume(s *session, m *wire.Resume) {
 	s.mu.Lock()
 	first := s.socket == c && !c.started
 	s.mu.Unlock()
+	if first {
+		s.rewind(m.Observers, w) // before lists come that were not there
+	}
 	for observer, at := range m.Observers {
+		if planted.Is(planted.ResumeOffByOne) {
+			at.Seq++
+		}
 		if !c.gateway.resumeFeed(c, s, m.ID, observer, at, w) {
 			c.resumeByURL(s, m.ID, observer, at)
 		}
 	}
 	if first {
-		s.rewind(m.Observers, w)
 		s.mu.Lock()
 		c.started = s.socket == c
 		s.mu.Unlock()

@@ -44,12 +44,15 @@ type session struct {
 	takeover []time.Time
 	endings  []*sub              // version 1: closed, but no proof says that the client knows
 	dormant  map[string]*dormant // version 1: what the client holds of lists that nobody keeps now
+	left     []leftover          // version 1: of lists that the client dropped, oldest first
+	leftKeys int                 // in left
 
-	progress change.Position // told last
-	newest   change.Position // of the lists and diffs given
-	awaited  map[string]int  // resumes that the worker has not answered, by observer
-	stale    bool            // told so
-	replies  [][]byte        // version 2 frames that come after all that is due
+	progress change.Position           // told last
+	newest   change.Position           // of the lists and diffs given
+	unheard  map[*feed]change.Position // followed since the worker spoke last, and where they were right
+	awaited  map[string]int            // resumes that the worker has not answered, by observer
+	stale    bool                      // told so
+	replies  [][]byte                  // version 2 frames that come after all that is due
 }
 
 // proof says how much of what was sent has surely arrived at one socket's peer.
@@ -66,6 +69,8 @@ type sub struct {
 	request *bus.Request
 	place   int        // in feed.subs; guarded by feed.mu
 	from    wire.Point // where it began
+	asking  int        // GETs that are being answered with it
+	told    bool       // an answer with it has arrived
 
 	at     *entry // sent last
 	queued bool   // in session.ready
@@ -82,6 +87,9 @@ type sub struct {
 	held  []string // version 1: keys that the client may hold beside
 	named []naming // version 1: keys named since the last proof
 	good  *makeGood
+
+	mended  []string // version 1: keys of make-goods so far
+	unclear bool     // version 1: they are too many to say which
 }
 
 // session returns a live session, nil for none.
@@ -132,7 +140,7 @@ func (g *Gateway) openNew(id string, c *claim) (*session, *wire.Problem) {
 	g.held[s.account]++
 	g.sessions[id] = s
 	delete(g.lost, id)
-	g.record(event.Event{Kind: event.SessionOpened, Session: g.sessionLabel(id)})
+	g.record(event.Event{Kind: event.SessionOpened, Session: g.sessionLabel(event.SessionOpened, id)})
 	return s, nil
 }
 
@@ -154,8 +162,14 @@ func (g *Gateway) release(account string) {
 	}
 }
 
-// sessionLabel stands for a session in logs: its id is as good as a name.
-func (g *Gateway) sessionLabel(id string) string { return short(g.hashed("session", id)) }
+// sessionLabel stands for a session in events of that kind, where somebody
+// sees them: its id is as good as a name.
+func (g *Gateway) sessionLabel(kind event.Kind, id string) string {
+	if !g.Events.Heard(kind) {
+		return ""
+	}
+	return short(g.hashed("session", id))
+}
 
 // endSession ends a session and all it follows. known says that its client
 // will be told that it is lost, should it come back.
@@ -178,7 +192,7 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 		subs = append(subs, sub)
 	}
 	c := s.socket
-	s.ready, s.dormant = nil, nil
+	s.ready, s.dormant, s.left = nil, nil, nil
 	s.mu.Unlock()
 	g.mu.Unlock()
 	for _, sub := range subs {
@@ -187,7 +201,7 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 	if c != nil {
 		c.close(code, "the session has ended")
 	}
-	g.record(event.Event{Kind: event.SessionEnded, Session: g.sessionLabel(s.id)})
+	g.record(event.Event{Kind: event.SessionEnded, Session: g.sessionLabel(event.SessionEnded, s.id)})
 }
 
 func (s *session) admits(c *claim) bool {
@@ -261,6 +275,7 @@ func (s *session) enqueue(sub *sub) {
 
 // dequeue takes the first of the ready away: all it had is sent.
 func (s *session) dequeue() {
+	s.paid(s.ready[0], s.ready[0].owed) // a snapshot may have been ahead of its diffs
 	s.ready[0].queued = false
 	s.ready[0] = nil
 	s.ready = s.ready[1:]
@@ -275,13 +290,30 @@ func (s *session) drop(sub *sub) {
 		delete(s.subs, sub.feed.observer)
 	}
 	s.paid(sub, sub.owed)
-	for i, r := range s.ready {
-		if r == sub {
-			s.ready = append(s.ready[:i:i], s.ready[i+1:]...)
-			sub.queued = false
-			break
+	s.unready(sub)
+}
+
+// unready takes a subscription from those that have something to send.
+func (s *session) unready(sub *sub) {
+	if i := slices.Index(s.ready, sub); i >= 0 {
+		s.ready = append(s.ready[:i:i], s.ready[i+1:]...)
+		sub.queued = false
+	}
+}
+
+// dropEnded forgets that the client is still to be told, or told again, that an
+// observer has ended. It returns the ended subscription, nil if there is none.
+func (s *session) dropEnded(observer string) (dropped *sub) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range slices.Concat(s.endings, s.ready) {
+		if sub.ended != nil && sub.feed.observer == observer {
+			s.unready(sub)
+			dropped = sub
 		}
 	}
+	s.endings = slices.DeleteFunc(s.endings, func(sub *sub) bool { return sub.feed.observer == observer })
+	return dropped
 }
 
 // end ends a subscription and tells the client why. What it was not sent yet

@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -127,6 +130,10 @@ func (g *Gateway) checkHandshake(r *http.Request, id string, v version) (*claim,
 func (g *Gateway) checkV1(id string, who *claim) *refusal {
 	s := g.session(id)
 	switch {
+	case g.isClosing():
+		// A socket that opens, if only for a moment, makes the client send
+		// the requests that it held back.
+		return &refusal{http.StatusServiceUnavailable, wire.CloseGoingAway, wire.CodeShutdown, "the server is going away"}
 	case s == nil && g.knownLost(id):
 		return &refusal{http.StatusGone, wire.CloseLost, wire.CodeSessionLost, "the session is gone: load the lists anew with a new one"}
 	case s == nil && !g.hasRoom(who):
@@ -158,19 +165,27 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 			(&claim{}).setCookie(header, r.TLS != nil)
 		}
 	}
-	up := ws.HTTPUpgrader{Header: header, Timeout: closeWait}
+	up := ws.HTTPUpgrader{Header: header}
 	if v == version2 {
 		up.Protocol = func(name string) bool { return name == wire.Subprotocol }
 	}
-	conn, rw, _, err := up.Upgrade(r, w)
+	answer := &handshake{ResponseWriter: w}
+	conn, rw, _, err := up.Upgrade(r, answer)
 	if err != nil {
 		if conn != nil {
+			_ = conn.SetDeadline(time.Now().Add(closeWait))
+			_, _ = conn.Write(answer.text.Bytes()) // why not; the client may be gone
 			_ = conn.Close()
 		}
 		return
 	}
 	now := time.Now()
-	c := &socket{gateway: g, conn: conn, version: v, id: id, opened: now, nextBeat: now.Add(g.Heartbeat), started: v == version1}
+	c := &socket{
+		gateway: g, conn: conn, version: v, id: id, opened: now, nextBeat: now.Add(g.Heartbeat), started: v == version1,
+		control: answer.text.Bytes(),
+		pingAt:  now.Add(-rand.N(pingPause)), // so that a crowd is not asked all at once
+	}
+	c.wanted.Store(1) // the first writer is this goroutine, when all that is first is known
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.heard.Store(now.UnixNano())
 	var in io.Reader = conn
@@ -179,10 +194,14 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		in = io.MultiReader(strings.NewReader(string(early)), conn)
 	}
 	if !g.enter(c) {
+		if v == version2 {
+			_ = conn.SetDeadline(now.Add(closeWait))
+			_, _ = conn.Write(appendClose(c.control, wire.CloseGoingAway, "the server is going away")) // the client may be gone
+		}
 		_ = conn.Close()
 		return
 	}
-	g.record(event.Event{Kind: event.SocketOpened, Session: g.sessionLabel(id)})
+	g.record(event.Event{Kind: event.SocketOpened, Session: g.sessionLabel(event.SocketOpened, id)})
 	c.peer, c.who = newPeer(r), who
 	if v == version2 {
 		c.greet()
@@ -197,6 +216,30 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		c.close(refused.code, string(refused.word)+": "+refused.detail)
 	}
 	go c.read(in)
+	c.write()
+}
+
+// handshake keeps the answer of an upgrade, so that it leaves in one write
+// with the first frames.
+type handshake struct {
+	http.ResponseWriter
+	text bytes.Buffer
+}
+
+// Hijack hands over the connection with a writer that does not reach it.
+func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	rw.Writer.Reset(&h.text)
+	return conn, rw, nil
+}
+
+func (g *Gateway) isClosing() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closing
 }
 
 // enter counts a socket in, unless the gateway is closing.
@@ -311,5 +354,5 @@ func (c *socket) finish() {
 	g.mu.Lock()
 	delete(g.sockets, c)
 	g.mu.Unlock()
-	g.record(event.Event{Kind: event.SocketClosed, Session: g.sessionLabel(c.id), Code: strconv.Itoa(code)})
+	g.record(event.Event{Kind: event.SocketClosed, Session: g.sessionLabel(event.SocketClosed, c.id), Code: strconv.Itoa(code)})
 }

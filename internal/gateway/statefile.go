@@ -33,6 +33,7 @@ type savedSession struct {
 	Address  string     `json:"address,omitempty"`
 	Since    time.Time  `json:"since"`
 	Lists    []*dormant `json:"lists"`
+	Left     []leftover `json:"left,omitempty"`
 }
 
 func (g *Gateway) stateCheck() string { return g.hashed("check", "state") }
@@ -85,6 +86,9 @@ func (g *Gateway) restore(saved savedSession) {
 		}
 		s.dormant[d.Observer] = d
 	}
+	for _, l := range saved.Left {
+		s.keep(l)
+	}
 	g.held[s.account]++
 	g.sessions[s.id] = s
 }
@@ -103,10 +107,10 @@ func (g *Gateway) saveState() error {
 	for _, s := range sessions {
 		g.hibernate(s)
 		s.mu.Lock()
-		if s.version == version1 && len(s.dormant) > 0 {
+		if s.version == version1 && len(s.dormant)+len(s.left) > 0 {
 			saved.Sessions = append(saved.Sessions, savedSession{
 				ID: s.id, Client: s.owner.client, Identity: s.owner.identity, Address: s.owner.address, Since: s.since,
-				Lists: slices.Collect(maps.Values(s.dormant)),
+				Lists: slices.Collect(maps.Values(s.dormant)), Left: s.left,
 			})
 		}
 		s.mu.Unlock()

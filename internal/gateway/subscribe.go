@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type subscription struct {
 	request  *bus.Request
 	after    change.Position // the list must not be older
 	view     *mark.View      // nil where the route was not asked
+	asleep   *dormant        // version 1: what is to be followed again, nil for a client's own wish
 
 	// Of version 2, beside a GET: the socket that asked, and what it calls it.
 	socket *socket
@@ -53,6 +55,12 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 	if s := g.session(want.session); s != nil {
 		if problem := s.checkRoom(want.claim, want.observer); problem != nil {
 			return nil, problem
+		}
+		if s.find(want.observer) == nil {
+			// Progress that is told before the answer may be newer than the list,
+			// and reach a client after it: it must not speak for the list.
+			s.await(want.observer, 1)
+			defer s.await(want.observer, -1)
 		}
 		want.after = s.floor(want.after)
 	} else if !g.hasRoom(want.claim) {
@@ -128,7 +136,8 @@ func (g *Gateway) take(want *subscription, o *bus.Observed, w *wakes) (*subscrib
 // held.
 func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *wire.Problem) {
 	st := f.state.Load()
-	if st == nil || s.ended || f.gone {
+	dropped := want.asleep != nil && s.dormant[f.observer] != want.asleep
+	if st == nil || s.ended || f.gone || dropped {
 		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
 	}
 	got := &subscribed{session: s, sub: s.subs[f.observer], snapshot: &st.Snapshot}
@@ -139,11 +148,19 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 		got.first = true
 		got.sub = &sub{session: s, feed: f, at: st.tail, from: wire.Point{Epoch: st.Epoch, Seq: st.Seq}, request: f.share(want.request)}
 		s.join(f, got)
+		if got.sub.queued {
+			w.add(s)
+		}
 	}
 	if want.view != nil {
 		f.view.Store(want.view)
 	}
+	if want.socket == nil {
+		got.sub.asking++
+	}
+	got.sub.told = got.sub.told || want.socket != nil || !got.first && got.sub.whole
 	s.newest = later(s.newest, st.Position)
+	s.watchNew(f)
 	if want.socket != nil {
 		s.introduce(f, got.sub, want)
 		w.add(s)
@@ -162,6 +179,11 @@ func (s *session) join(f *feed, got *subscribed) {
 	if d := s.dormant[f.observer]; d != nil {
 		delete(s.dormant, f.observer)
 		got.first, got.sub.whole, got.sub.held = false, true, d.Held
+		s.enqueue(got.sub)
+	}
+	if l := s.takeLeftover(f.observer); l != nil {
+		got.sub.whole = got.sub.whole || l.Whole
+		got.sub.held = append(slices.Clone(got.sub.held), l.Keys...)
 		s.enqueue(got.sub)
 	}
 }
@@ -208,9 +230,12 @@ func (f *feed) share(request *bus.Request) *bus.Request {
 
 // unsubscribe ends a subscription: nothing for it is sent from now on.
 func (g *Gateway) unsubscribe(s *session, sub *sub) {
+	sub.feed.mu.Lock()
 	s.mu.Lock()
+	s.keepOf(sub)
 	s.drop(sub)
 	s.mu.Unlock()
+	sub.feed.mu.Unlock()
 	sub.feed.detach(sub)
 }
 

@@ -70,7 +70,10 @@ func (g *Gateway) tickSocket(c *socket, now time.Time) {
 		if !now.Before(c.nextBeat) {
 			c.nextBeat, c.beatDue = now.Add(g.Heartbeat), true
 		}
-		wake = c.beatDue || c.version == version1 && s.sent > c.pinged
+		if c.version == version1 && s.sent > c.pinged && now.Sub(c.pingAt) >= pingPause {
+			c.pingDue = true
+		}
+		wake = c.beatDue || c.pingDue
 	}
 	s.mu.Unlock()
 	if wake {
@@ -83,14 +86,15 @@ func (g *Gateway) tickSession(s *session, now time.Time) {
 	s.mu.Lock()
 	away := now.Sub(s.since)
 	gone := s.socket == nil && away >= g.SessionTTL
-	remembers := s.version == version1 && len(s.subs)+len(s.dormant)+len(s.ready)+len(s.endings) > 0
+	holds := s.version == version1 && len(s.subs)+len(s.dormant)+len(s.ready)+len(s.endings) > 0
+	remembers := holds || len(s.left) > 0
 	s.mu.Unlock()
 	switch {
 	case !gone:
 	case !remembers:
 		g.endSession(s, closeNormal, false)
 	case away >= g.SessionTTL+g.V1SessionTTL:
-		g.endSession(s, wire.CloseLost, true)
+		g.endSession(s, wire.CloseLost, holds)
 	default:
 		g.hibernate(s)
 	}

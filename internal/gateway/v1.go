@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -102,6 +103,9 @@ func (s *session) startGood(sub *sub) {
 		return // it is being closed, which says so itself
 	}
 	set := sub.uncertain(st)
+	if planted.Is(planted.MakeGoodSkipped) {
+		set = &keySet{}
+	}
 	if sub.whole {
 		set.addItems(st.Items)
 	}
@@ -112,6 +116,7 @@ func (s *session) startGood(sub *sub) {
 		}
 	}
 	sub.good = good
+	sub.mend(set.keys)
 	sub.named = []naming{{math.MaxUint64, set.keys}} // until its last message has a number
 	sub.at, sub.fallen, sub.held, sub.whole = st.tail, "", nil, false
 	s.paid(sub, sub.owed)

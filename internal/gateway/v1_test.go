@@ -57,12 +57,14 @@ func TestMakeGood(t *testing.T) {
 	h.worker.lists["/a"] = items("1:x", "2:y", "3:z")
 	c := h.dial("s1", version1)
 	c.mute = true
-	list := modelOf(h.observe("/a", "s1").Items)
+	e := h.observe("/a", "s1")
+	list := modelOf(e.Items)
 	h.worker.set(map[string][]diff.Item{"/a": items("1:x", "2:new", "3:z", "4:w")})
 	c.expect("changed", "added") // arrives, but nothing proves it
 	h.cut(c)
 	want := items("4:w", "1:x", "2:newer", "5:v")
 	h.worker.set(map[string][]diff.Item{"/a": want})
+	h.awaitState(e.Observer, 2)
 	c = h.dial("s1", version1)
 	removed, added := 0, 0
 	for list.String() != text(want) || added < 3 {

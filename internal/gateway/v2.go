@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -44,7 +45,7 @@ func (s *session) nextV2(sub *sub) []byte {
 			sub.at = e
 			s.paid(sub, b.cost)
 			s.newest = later(s.newest, b.changes.Position)
-			return b.frameV2()
+			return sub.misled(e, b.frameV2())
 		}
 		if sub.fallen = e.restart; sub.fallen == "" {
 			sub.fallen = wire.ReasonSlowConsumer
@@ -88,12 +89,33 @@ func (s *session) appendProgress(buf []byte, p *progress, force bool) []byte {
 	return append(buf, p.frame...)
 }
 
+// watchNew notes a list of which the worker's last progress did not know that
+// anybody here follows it. f.mu and s.mu are held.
+func (s *session) watchNew(f *feed) {
+	p := s.gateway.progress.Load()
+	if p == nil || p.number > f.begun.Load() || f.begunAt.Reaches(p.Position) {
+		return
+	}
+	if s.unheard == nil {
+		s.unheard = map[*feed]change.Position{}
+	}
+	s.unheard[f] = f.begunAt
+}
+
 // behind names the session's observers that a progress says nothing about.
 func (s *session) behind(p *progress) []string {
-	if len(p.Behind)+len(s.awaited) == 0 {
+	if len(p.Behind)+len(s.awaited)+len(s.unheard) == 0 {
 		return nil
 	}
 	var behind []string
+	for f, at := range s.unheard {
+		switch {
+		case p.number > f.begun.Load() || s.subs[f.observer] == nil:
+			delete(s.unheard, f)
+		case !at.Reaches(p.Position):
+			behind = append(behind, f.observer)
+		}
+	}
 	for _, observer := range p.Behind {
 		if s.subs[observer] != nil {
 			behind = append(behind, observer)

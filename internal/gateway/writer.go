@@ -16,8 +16,10 @@ const (
 	// directSize is from where on a shared frame is written from where it
 	// lies, without being copied.
 	directSize = 16 << 10
-	// pingPause keeps proofs from costing more than what they prove.
-	pingPause = 250 * time.Millisecond
+	// pingPause is the least time between two proofs that a version 1 client is
+	// asked for. It is not asked with the diffs themselves: the pongs of a crowd
+	// would come while the others of it are still being told.
+	pingPause = time.Second
 	// closeWait is how long a close frame may take to be written, and the
 	// client to answer it.
 	closeWait = time.Second
@@ -95,9 +97,6 @@ func (c *socket) finishWriting(said bool) {
 	if !said {
 		_ = c.conn.Close() // the reader ends with it
 		return
-	}
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
 }
@@ -203,11 +202,9 @@ func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
 		}
 		s.replies = nil
 	}
-	now := time.Now()
-	news := c.version == version1 && s.sent > c.pinged && now.Sub(c.pingAt) >= pingPause
-	if news || c.pingDue || c.beatDue {
+	if c.pingDue || c.beatDue {
 		buf = appendFrame(buf, ws.OpPing, strconv.AppendUint(nil, s.sent, 10))
-		c.pinged, c.pingAt, c.pingDue, c.beatDue = s.sent, now, false, false
+		c.pinged, c.pingAt, c.pingDue, c.beatDue = s.sent, time.Now(), false, false
 	}
 	return buf
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -47,6 +48,9 @@ func New(id, identity string, request *bus.Request, diffs, bytes int) *Observer 
 
 // NewEpoch returns 64 random bits as text.
 func NewEpoch() string {
+	if planted.Is(planted.EpochNotRaised) {
+		return "0123456789abcdef"
+	}
 	var b [8]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])

@@ -26,7 +26,7 @@ const (
 	StaleReadSet    Bug = "stale_read_set"    // an observer keeps what its first evaluation read
 	IdentityMixed   Bug = "identity_mixed"    // the observer's key leaves the identity out
 	WholeTooSoon    Bug = "whole_too_soon"    // progress says whole while observers wait
-	OrderLost       Bug = "order_lost"        // a move is sent without its place
+	MakeGoodSkipped Bug = "make_good_skipped" // a version 1 client that returns is not made good
 )
 
 // Bugs in reading SQL and in finding who is affected. The property test of
@@ -58,5 +58,5 @@ var Reading = []Bug{
 // All lists the bugs of the first kind, which the checker finds.
 var All = []Bug{
 	DiffDropped, DiffDoubled, DiffsSwapped, ReadFirst, TieBreakMissing, ResumeOffByOne,
-	EpochNotRaised, FoldLost, StaleReadSet, IdentityMixed, WholeTooSoon, OrderLost,
+	EpochNotRaised, FoldLost, StaleReadSet, IdentityMixed, WholeTooSoon, MakeGoodSkipped,
 }

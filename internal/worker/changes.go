@@ -8,6 +8,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // stream reads the source's changes into the inbox. When the stream breaks it
@@ -103,7 +104,7 @@ func (w *Worker) touch(o *live, c *change.Changeset) {
 		o.running.lacks(c)
 		return
 	}
-	if o.isOwn(c.Position) {
+	if o.isOwn(c.Position) || o.running != nil && planted.Is(planted.FoldLost) {
 		return
 	}
 	w.markDirty(o, c.Position)
@@ -137,6 +138,9 @@ func first(a, b change.Position) change.Position {
 // catchUp looks at the changes after a list's snapshot with the reads that
 // made it: they came while it was evaluated, when these were not in the index.
 func (w *Worker) catchUp(o *live) {
+	if planted.Is(planted.ReadFirst) || planted.Is(planted.FoldLost) {
+		return
+	}
 	changes, complete := w.recent.after(o.stamp)
 	if !complete {
 		w.markDirty(o, "")

@@ -117,16 +117,17 @@ func (o *live) pace(least time.Duration, began, ended time.Time) {
 	if rest := ended.Add(o.cost); o.cost > time.Millisecond && rest.After(o.notBefore) {
 		o.notBefore = rest
 	}
-	o.schedule(ended)
+	o.schedule(began, ended)
 }
 
-// schedule says when it runs next though nothing changes.
-func (o *live) schedule(now time.Time) {
+// schedule says when it runs next though nothing changes, after a run that
+// began and ended at these times. A time that came while it ran is due at once.
+func (o *live) schedule(began, now time.Time) {
 	o.nextPoll = time.Time{}
 	if o.every > 0 {
 		o.nextPoll = now.Add(o.every)
 	}
-	if o.until.After(now) {
+	if o.until.After(began) {
 		o.nextPoll = earlier(o.nextPoll, o.until)
 	}
 }

@@ -118,7 +118,7 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 }
 
 func (w *Worker) send(gateway string, body bus.Body) {
-	if err := w.link.Send(gateway, body); err != nil {
+	if err := w.link.Send(gateway, body); err != nil && w.ctx.Err() == nil {
 		w.cfg.Logger.Warn("message not sent", "to", gateway, "err", err)
 	}
 }
@@ -193,6 +193,7 @@ func (w *Worker) drop(o *live) {
 		delete(w.gateways[gateway], o.ID)
 	}
 	w.index.Remove(o.ID)
+	w.focus.swap(o.reads, nil)
 	delete(w.observers, o.ID)
 	delete(w.polled, o)
 	delete(w.idle, o)

@@ -6,6 +6,7 @@ import (
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -129,6 +130,9 @@ func (w *Worker) hasPlace(o *live) bool {
 
 // pinFailed waits longer each time before the next snapshot is tried.
 func (w *Worker) pinFailed(now time.Time, err error) {
+	if w.ctx.Err() != nil {
+		return // Run is over
+	}
 	w.cfg.Events.Record(event.Event{Kind: event.EvaluationFailed, Code: string(wire.CodeUnavailable), Detail: err.Error()})
 	for _, o := range w.waiting {
 		w.answerAll(o, &bus.Observed{Problem: unavailable(err)})
@@ -290,6 +294,9 @@ func (w *Worker) endRound(r *round) {
 // tell sends each gateway its diffs and the progress to a position.
 func (w *Worker) tell(out map[string]*bus.Round, at change.Position) {
 	behind := w.behind(at)
+	if planted.Is(planted.WholeTooSoon) {
+		behind = nil
+	}
 	for gateway := range w.gateways {
 		message := out[gateway]
 		if message == nil {

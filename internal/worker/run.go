@@ -10,6 +10,7 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -192,7 +193,7 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 		w.shown = at
 	}
 	o.every, o.until = outcome.Reads.Interval(), outcome.Reads.Deadline()
-	o.schedule(time.Now())
+	o.schedule(r.began, time.Now())
 	if o.nextPoll.IsZero() {
 		delete(w.polled, o)
 	} else {
@@ -203,7 +204,8 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 		o.understood = understood
 	}
 	reads = o.settle(reads)
-	if !affected.Same(o.reads, reads) {
+	if !affected.Same(o.reads, reads) && (o.reads == nil || !planted.Is(planted.StaleReadSet)) {
+		w.focus.swap(o.reads, reads)
 		o.reads = reads
 		w.index.Replace(o.ID, reads)
 	}

@@ -380,6 +380,33 @@ func TestProgressToldBeforeTheListWas(t *testing.T) {
 	})
 }
 
+// A time after which the result is another one may come while the view runs.
+func TestUntilComesWhileTheViewRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		end := time.Now().Add(30 * time.Millisecond)
+		r.handle("/offer", mark.View{Name: "/offer", Key: []string{"id"}}, func(w http.ResponseWriter, q *http.Request) {
+			open := time.Now().Before(end)
+			if open {
+				readset.From(q.Context()).Until(end)
+			}
+			if _, err := r.db.Read(q.Context(), "item"); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			<-time.After(50 * time.Millisecond)
+			_ = json.NewEncoder(w).Encode([]map[string]any{{"id": 1, "open": open}})
+		})
+		r.ask("/offer")
+		pass(time.Second)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if got := string(r.lists["o:/offer"][0].Data); got != `{"id":1,"open":false}` {
+			t.Errorf("a second later the list says %s", got)
+		}
+	})
+}
+
 // Who asked and is gone leaves no observer behind.
 func TestRefusedQuestionLeavesNothingBehind(t *testing.T) {
 	tests := map[string]func(r *rig, fail *atomic.Bool){

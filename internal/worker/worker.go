@@ -120,6 +120,7 @@ type Worker struct {
 	apart     int                         // evaluations running outside of rounds
 	round     *round
 	recent    history
+	focus     focus
 	made      made
 	processed change.Position // every change up to it is taken in
 	reported  change.Position // position of the last progress
@@ -145,6 +146,7 @@ func New(cfg Config) (*Worker, error) {
 		idle:      map[*live]struct{}{},
 		asking:    map[*live]struct{}{},
 		done:      make(chan struct{}),
+		focus:     newFocus(cfg.Source),
 	}
 	w.inbox.wake = make(chan struct{}, 1)
 	link, err := bus.NewLink(bus.LinkConfig{
@@ -175,6 +177,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		linked <- w.link.Run(ctx)
 		cancel() // without the bus nobody could be answered
 	}()
+	w.focus.tell()
 	w.runs.Go(func() { w.stream(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()

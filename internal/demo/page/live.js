@@ -144,7 +144,8 @@ export class Live {
     this.asked.delete(frame.id);
     if (!list) return;
     if (this.lists.get(list.url) !== list) { // left in the meantime
-      if (!this.byObserver(frame.observer)) this.send({ type: 'unsubscribe', observer: frame.observer });
+      const wanted = this.lists.has(list.url) || this.byObserver(frame.observer);
+      if (!wanted) this.send({ type: 'unsubscribe', observer: frame.observer });
       return;
     }
     list.observer = frame.observer;
