@@ -171,6 +171,19 @@ func (a Atom) equal(b Atom) bool {
 		a.LowOpen == b.LowOpen && a.HighOpen == b.HighOpen && a.Pattern == b.Pattern && slices.Equal(a.Keys, b.Keys)
 }
 
+// Columns names the columns that the condition asks about, sorted, each once.
+// None: every row meets it.
+func (c Condition) Columns() []string {
+	var names []string
+	for _, all := range c {
+		for i := range all {
+			names = append(names, all[i].Column.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // MetBy reports whether a row may meet the condition. columns names the places
 // of row; a column that is not among them is not known.
 func (c Condition) MetBy(columns []string, row []any) bool {

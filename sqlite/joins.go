@@ -17,12 +17,16 @@ func (r *reading) joinsByName() {
 	for len(texts) > 0 {
 		l := lexer{text: texts[0]}
 		texts = texts[1:]
-		for t := l.next(); t.kind != tokenEnd; t = l.next() {
+		var before, qualifier token
+		for t := l.next(); t.kind != tokenEnd; qualifier, before, t = before, t, l.next() {
 			if t.is("USING") || t.is("NATURAL") {
 				joins = true
 			}
 			if t.kind == tokenMark || t.kind == tokenParam {
 				continue
+			}
+			if before.kind == tokenMark && before.text == "." && !strings.EqualFold(qualifier.text, "main") {
+				continue // a column, or a table of another database
 			}
 			for name, table := range r.schema.tables {
 				if !strings.EqualFold(name, t.text) || named[name] != nil {

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -20,6 +21,7 @@ type ObserverStatus struct {
 	ID          string        `json:"id"`
 	View        string        `json:"view"`
 	Tables      []string      `json:"tables"`
+	Rows        []string      `json:"rows,omitempty"` // how statements narrow them, without any value
 	Items       int           `json:"items"`
 	Seq         uint64        `json:"seq"`
 	LogBytes    int           `json:"log_bytes"`
@@ -54,10 +56,40 @@ func (w *Worker) look() Status {
 			Evaluations: o.runCount, Cost: o.cost, Every: o.every, Failures: o.failures, Behind: !o.validAt(w.processed),
 		}
 		for _, read := range o.reads {
-			one.Tables = append(one.Tables, read.Table)
+			if !slices.Contains(one.Tables, read.Table) {
+				one.Tables = append(one.Tables, read.Table)
+			}
 		}
+		one.Rows = o.rows()
 		s.Observers = append(s.Observers, one)
 	}
 	slices.SortFunc(s.Observers, func(a, b ObserverStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return s
+}
+
+// rows says for each statement of the last run which rows matter: those that
+// are compared by some columns, or all of a table, and why.
+func (o *live) rows() []string {
+	var lines []string
+	note := func(line string) {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	for _, u := range o.understood {
+		if u.Opaque != "" {
+			note("all rows: " + u.Opaque)
+		}
+		for _, need := range u.Needs {
+			if columns := need.Where.Columns(); len(columns) > 0 {
+				note(need.Table + " by " + strings.Join(columns, ", "))
+			} else {
+				note(need.Table + ": all rows")
+			}
+		}
+		for _, d := range u.Dropped {
+			note(d.Table + "." + d.Column + " does not narrow: " + d.Why)
+		}
+	}
+	return lines
 }

@@ -14,6 +14,9 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/internal/query"
+	"github.com/wakeful-dev/wakeful/predicate"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source/memsource"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -465,4 +468,20 @@ func TestLostStreamEvaluatesAgain(t *testing.T) {
 			t.Errorf("%d evaluations after the stream came back", n)
 		}
 	})
+}
+
+// TestStatusSaysHowStatementsWereUnderstood: which columns narrow, no value.
+func TestStatusSaysHowStatementsWereUnderstood(t *testing.T) {
+	o := &live{understood: []observer.Understood{
+		{Needs: []query.Need{
+			{Read: readset.Read{Table: "post"}, Where: predicate.Of(predicate.Atom{Column: predicate.Column{Name: "author"}, Op: predicate.In, Keys: []string{"secret"}})},
+			{Read: readset.Read{Table: "tag"}},
+		}, Dropped: []query.Dropped{{Table: "post", Column: "at", Why: query.WhyClock}}},
+		{Opaque: "it is no SELECT"},
+	}}
+	got := strings.Join(o.rows(), "; ")
+	want := "post by author; tag: all rows; post.at does not narrow: " + query.WhyClock + "; all rows: it is no SELECT"
+	if got != want {
+		t.Errorf("rows\n got %s\nwant %s", got, want)
+	}
 }
