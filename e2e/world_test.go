@@ -88,7 +88,10 @@ func (w *world) path() string { return filepath.Join(w.dir, "app.db") }
 // if given, is where.
 func (w *world) start(o options, listener net.Listener) {
 	w.t.Helper()
-	db, source, err := sqlite.Config{Path: w.path(), TriggerLog: o.triggerLog, Pragmas: []string{"synchronous(0)"}}.Open()
+	db, source, err := sqlite.Config{
+		Path: w.path(), TriggerLog: o.triggerLog, Pragmas: []string{"synchronous(0)"},
+		BusyTimeout: patience, // many writers, and SQLite's lock is not fair
+	}.Open()
 	if err != nil {
 		w.t.Fatal(err)
 	}
