@@ -207,7 +207,7 @@ func (c *crowd) watchCount(states int) {
 func writeProof(t testing.TB, path, commit string, all []summary) {
 	var md strings.Builder
 	fmt.Fprintf(&md, "# Checked histories\n\nWritten by `WAKEFUL_PROOF=%s WAKEFUL_LONG=%s go test -run TestHistory ./e2e`\non %s, commit %s.\n\n",
-		filepath.Base(path), os.Getenv("WAKEFUL_LONG"), time.Now().UTC().Format(time.DateOnly), commit)
+		path, os.Getenv("WAKEFUL_LONG"), time.Now().UTC().Format(time.DateOnly), commit)
 	md.WriteString("| scenario | seed | clients | transactions | states of lists | cuts | violations | seconds |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range all {
 		fmt.Fprintf(&md, "| %s | %d | %d | %d | %d | %d | %d | %.0f |\n", s.Scenario, s.Seed,

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +43,13 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	if out, err := exec.Command("go", "test", "-c", "-tags", "planted", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build with planted bugs: %v\n%s", err, out)
 	}
+	var mu sync.Mutex
+	rows := map[planted.Bug]string{}
+	t.Cleanup(func() {
+		if path := os.Getenv("WAKEFUL_PROOF"); path != "" && !t.Failed() {
+			writePlanted(t, path, rows)
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
 		if out, err := mutant(t, binary, "", 1); err != nil {
@@ -58,12 +67,29 @@ func TestPlantedBugsAreFound(t *testing.T) {
 				}
 				if m := found.FindSubmatch(out); m != nil {
 					t.Logf("found after %.1f s by %s", time.Since(began).Seconds(), m[1])
+					mu.Lock()
+					defer mu.Unlock()
+					rows[bug] = fmt.Sprintf("| `%s` | %s | %d | %.0f |\n", bug, m[2], seed, time.Since(began).Seconds())
 					return
 				}
 				t.Fatalf("the run failed for another reason: %v\n%s", err, out)
 			}
 			t.Errorf("not found within %v", perMutant)
 		})
+	}
+}
+
+// writePlanted keeps what the checker has found.
+func writePlanted(t *testing.T, path string, rows map[planted.Bug]string) {
+	var md strings.Builder
+	md.WriteString("# Planted bugs\n\nWhat TestPlantedBugsAreFound found: each bug is in a build of its own (package internal/planted),\n" +
+		"and the same build without a bug passes. Kinds are those of package internal/checker.\n\n" +
+		"| bug | found as | runs | seconds |\n|---|---|---|---|\n")
+	for _, bug := range planted.All {
+		md.WriteString(rows[bug])
+	}
+	if err := os.WriteFile(filepath.Join(path, "planted.md"), []byte(md.String()), 0o644); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -107,6 +107,7 @@ var steps = []step{
 	one("UPDATE tag SET weight = weight + 0.1 WHERE name = ? AND post < ?", of(tags), post),
 	one("UPDATE author SET name = CASE id WHEN 1 THEN 'Ada' WHEN 2 THEN 'Bob' ELSE ? END WHERE id = ?", title, author),
 	one("INSERT INTO label VALUES (?, 1) ON CONFLICT DO UPDATE SET uses = 1 + (uses + 1) % 4", title),
+	one("INSERT INTO label VALUES ('<a&0>', 1) ON CONFLICT DO UPDATE SET uses = 1 + uses % 4"), // turns /either
 	one("DELETE FROM label WHERE name = ?", title),
 	one("INSERT INTO noise (n) VALUES (?)", score),
 	one("DELETE FROM noise WHERE id % 7 = ?", score),
