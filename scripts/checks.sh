@@ -55,5 +55,5 @@ run_race() {
 		skip "tests with the race detector: no C compiler"
 		return 0
 	fi
-	WAKEFUL_RACE=1 CGO_ENABLED=1 run_tests race -race -timeout 8m
+	WAKEFUL_RACE=1 CGO_ENABLED=1 run_tests race -race -timeout 20m
 }
