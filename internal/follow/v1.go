@@ -219,7 +219,7 @@ func (c *ClientV1) proof([]byte) {
 	}
 	var followed []*List
 	for _, list := range c.lists {
-		if !list.leaving {
+		if !list.leaving && !list.Ended {
 			followed = append(followed, list)
 		}
 	}
@@ -231,6 +231,9 @@ func (c *ClientV1) apply(list *List, m *message) {
 	if m.Msg == "closed" {
 		list.Ended, list.Why = true, m.Code
 		return
+	}
+	if list.Ended {
+		return // what comes belongs to a list that the client has not asked for anew
 	}
 	if m.PrimaryKey != list.PrimaryKey {
 		c.fault(fmt.Errorf("follow: %s of %s names key field %q, not %q", m.Msg, list.URL, m.PrimaryKey, list.PrimaryKey))
