@@ -39,9 +39,13 @@ type frames struct {
 	messages int
 }
 
+// newEntry makes an entry of a diff. It keeps the ops and not the list: as many
+// lists as the log is long would be large together.
 func newEntry(c *wire.Changes, restart string) *entry {
 	e := &entry{seq: c.Seq, epoch: c.Epoch, restart: restart, keys: make([]string, len(c.Ops))}
-	b := &body{changes: c, cost: 128 + len(c.Meta)}
+	kept := *c
+	kept.List = nil
+	b := &body{changes: &kept, cost: 128 + len(c.Meta)}
 	for i := range c.Ops {
 		e.keys[i] = c.Ops[i].Key
 		b.cost += 64 + len(c.Ops[i].Key) + len(c.Ops[i].Data)
