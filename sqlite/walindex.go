@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -25,8 +26,14 @@ func (h header) same(g header) bool {
 
 // walIndex reads the header from the -shm file. Calls must not overlap.
 type walIndex struct {
-	file *os.File
-	buf  [2 * headerSize]byte
+	indexFile
+	words [2 * headerSize / 4]uint32
+}
+
+// indexFile is an open -shm file.
+type indexFile struct {
+	file   *os.File
+	shared shared
 }
 
 const headerSize = 48
@@ -36,7 +43,7 @@ const headerSize = 48
 // that would drop the locks that SQLite holds on it for the whole process.
 var indexFiles struct {
 	mu    sync.Mutex
-	files []*os.File
+	files []indexFile
 }
 
 func openWALIndex(path string) (*walIndex, error) {
@@ -48,16 +55,17 @@ func openWALIndex(path string) (*walIndex, error) {
 		return nil, fmt.Errorf("sqlite: the shared wal-index: %w", err)
 	}
 	for _, f := range indexFiles.files {
-		if have, err := f.Stat(); err == nil && os.SameFile(have, info) {
-			return &walIndex{file: f}, nil
+		if have, err := f.file.Stat(); err == nil && os.SameFile(have, info) {
+			return &walIndex{indexFile: f}, nil
 		}
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: the shared wal-index: %w", err)
 	}
-	indexFiles.files = append(indexFiles.files, f)
-	return &walIndex{file: f}, nil
+	opened := indexFile{f, mapShared(f)}
+	indexFiles.files = append(indexFiles.files, opened)
+	return &walIndex{indexFile: opened}, nil
 }
 
 // sweepIndexFiles closes the files that no longer have a name: SQLite removed
@@ -65,8 +73,8 @@ func openWALIndex(path string) (*walIndex, error) {
 func sweepIndexFiles() {
 	kept := indexFiles.files[:0]
 	for _, f := range indexFiles.files {
-		if info, err := f.Stat(); err == nil && unlinked(info) {
-			_ = f.Close()
+		if info, err := f.file.Stat(); err == nil && unlinked(info) {
+			_ = f.file.Close()
 			continue
 		}
 		kept = append(kept, f)
@@ -80,20 +88,41 @@ func sweepIndexFiles() {
 // the next reader of SQLite repairs.
 func (w *walIndex) read() (h header, ok bool) {
 	for range 100 {
-		if n, _ := w.file.ReadAt(w.buf[:], 0); n != len(w.buf) {
+		if !w.load() {
 			return header{}, false
 		}
-		first, second := w.buf[:headerSize], w.buf[headerSize:]
-		if string(first) == string(second) && first[12] == 1 {
-			word := func(at int) uint32 { return binary.NativeEndian.Uint32(first[at:]) }
+		first, second := w.words[:headerSize/4], w.words[headerSize/4:]
+		if slices.Equal(first, second) && isInit(first) {
 			return header{
-				commits: word(8), frame: word(16),
-				checksum: [2]uint32{word(24), word(28)},
-				salt:     [2]uint32{word(32), word(36)},
+				commits: first[2], frame: first[4],
+				checksum: [2]uint32{first[6], first[7]},
+				salt:     [2]uint32{first[8], first[9]},
 			}, true
 		}
 	}
 	return header{}, false
+}
+
+// isInit reports whether the header's byte 12 is set: it was ever written.
+func isInit(header []uint32) bool {
+	var word [4]byte
+	binary.NativeEndian.PutUint32(word[:], header[3])
+	return word[0] == 1
+}
+
+// load copies both headers, from memory where they are mapped.
+func (w *walIndex) load() bool {
+	if w.shared.load(&w.words) {
+		return true
+	}
+	var buf [2 * headerSize]byte
+	if n, _ := w.file.ReadAt(buf[:], 0); n != len(buf) {
+		return false
+	}
+	for i := range w.words {
+		w.words[i] = binary.NativeEndian.Uint32(buf[4*i:])
+	}
+	return true
 }
 
 // isFile reports whether the path still names the file that is read.
