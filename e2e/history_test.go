@@ -50,7 +50,7 @@ func states() int {
 	case long:
 		return 1_000_000
 	case raceEnabled || testing.Short():
-		return 4_000 // SQLite without cgo is 25 times slower under the race detector
+		return 1_500 // SQLite without cgo is 25 times slower under the race detector
 	}
 	return 100_000
 }
