@@ -153,6 +153,9 @@ func (c *Client) snapshot(list *List, f *frame) {
 	if list.Epoch == f.Epoch && *f.Seq < list.Seq {
 		return
 	}
+	if list.Epoch == f.Epoch && *f.Seq == list.Seq && list.Position.Reaches(f.Position) {
+		f.Position = list.Position // the same list, which a GET has shown to be right for longer
+	}
 	if list.Position != "" && list.Position.SameHistory(f.Position) && f.Position < list.Position {
 		c.fault(fmt.Errorf("follow: snapshot of %s goes back from %s to %s", list.URL, list.Position, f.Position))
 	}
