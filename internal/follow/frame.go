@@ -156,12 +156,6 @@ func (c *Client) snapshot(list *List, f *frame) {
 	if list.Epoch == f.Epoch && *f.Seq == list.Seq && list.Position.Reaches(f.Position) {
 		f.Position = list.Position // the same list, which a GET has shown to be right for longer
 	}
-	if list.ByHTTP && list.Epoch == f.Epoch && *f.Seq == list.Seq {
-		// The same list, on another connection than the answer to the GET: the
-		// frame may have been made before, when it was known to be right only
-		// up to an earlier position.
-		f.Position = max(f.Position, list.Position)
-	}
 	if list.Position != "" && list.Position.SameHistory(f.Position) && f.Position < list.Position {
 		c.fault(fmt.Errorf("follow: snapshot of %s goes back from %s to %s", list.URL, list.Position, f.Position))
 	}
