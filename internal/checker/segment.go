@@ -61,6 +61,11 @@ func (j *judge) proof(view int32) {
 // what comes next makes it good.
 func (j *judge) dropped() {
 	for _, h := range j.held {
+		// A list in the middle of a diff may look like a later one by chance: the
+		// smallest point is the only one that is sure.
+		for _, b := range h.open {
+			h.low = min(h.low, b.low)
+		}
 		h.boundary()
 	}
 }

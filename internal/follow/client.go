@@ -35,6 +35,7 @@ type Client struct {
 	greeted    bool // hello has come
 	ended      *CloseError
 	late       []error // faults, unless the server has closed this socket meanwhile
+	lateFor    int     // progress since
 	faults     []error
 }
 
@@ -66,7 +67,7 @@ func (c *Client) Connect(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	c.socket, c.ended, c.greeted, c.late = socket, nil, false, nil
+	c.socket, c.ended, c.greeted, c.late, c.lateFor = socket, nil, false, nil, 0
 	c.mu.Unlock()
 	go c.run(socket)
 	err = c.wait(ctx, func() (bool, error) {

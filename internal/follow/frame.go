@@ -201,10 +201,7 @@ func (c *Client) changes(list *List, f *frame) {
 }
 
 func (c *Client) progress(f *frame) {
-	for _, err := range c.late {
-		c.fault(err)
-	}
-	c.late = nil
+	c.flushLate()
 	if c.position.SameHistory(f.Position) && f.Position < c.position {
 		c.fault(fmt.Errorf("follow: progress goes back from %s to %s", c.position, f.Position))
 	}
@@ -259,4 +256,20 @@ func (c *Client) refused(f *frame) {
 		c.release()
 	}
 	made.done, made.err = true, &EndError{f.Code, f.Detail}
+}
+
+// flushLate makes faults of what came after an unsubscribe was answered, once
+// the connection has gone on: a server that lacks the proof in time closes the
+// socket before it answers, and what was on its way is read nevertheless.
+func (c *Client) flushLate() {
+	if len(c.late) == 0 {
+		return
+	}
+	if c.lateFor++; c.lateFor < 3 {
+		return
+	}
+	for _, err := range c.late {
+		c.fault(err)
+	}
+	c.late, c.lateFor = nil, 0
 }
