@@ -128,7 +128,11 @@ func TestL4_TwoSocketsOneSession(t *testing.T) {
 		before := old.observe("/posts?author=1")
 		w.own(insertPost, 1, "one", 1)
 		old.same(before)
-		young := w.connected(t, version, "tab")
+		young := w.client(t, version, "tab")
+		if version == 2 {
+			young.v2.Joined = true
+		}
+		young.connect()
 		after := young.observe("/posts?author=1")
 		if code := old.awaitEnd().Code; version == 2 && code != 4409 {
 			t.Errorf("the older socket was closed with %d, want 4409", code)

@@ -111,7 +111,7 @@ func (c *Client) stream(f *frame) {
 	}
 	list := c.lists[f.Observer]
 	switch {
-	case list == nil && c.unanswered > 0:
+	case list == nil && (c.unanswered > 0 || c.Joined):
 		c.held[f.Observer] = append(c.held[f.Observer], *f)
 	case c.gone[f.Observer] && list == nil:
 		c.late = append(c.late, fmt.Errorf("follow: %s of %s after its unsubscribe was answered", f.Type, f.Observer))

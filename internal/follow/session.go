@@ -28,6 +28,9 @@ type Config struct {
 	SocketPrefix string
 	// Transport carries the HTTP requests; nil for the default one.
 	Transport http.RoundTripper
+	// Joined says that another client may have begun the session: what that one
+	// observed streams on, also to this one.
+	Joined bool
 	// Watch hears what happens.
 	Watch Watch
 }
