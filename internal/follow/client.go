@@ -34,8 +34,7 @@ type Client struct {
 	socket     *socket
 	greeted    bool // hello has come
 	ended      *CloseError
-	late       []error // faults, unless the server has closed this socket meanwhile
-	lateFor    int     // progress since
+	late       late
 	faults     []error
 }
 
@@ -67,7 +66,7 @@ func (c *Client) Connect(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	c.socket, c.ended, c.greeted, c.late, c.lateFor = socket, nil, false, nil, 0
+	c.socket, c.ended, c.greeted, c.late = socket, nil, false, late{}
 	c.mu.Unlock()
 	go c.run(socket)
 	err = c.wait(ctx, func() (bool, error) {

@@ -114,7 +114,7 @@ func (c *Client) stream(f *frame) {
 	case list == nil && (c.unanswered > 0 || c.Joined):
 		c.held[f.Observer] = append(c.held[f.Observer], *f)
 	case c.gone[f.Observer] && list == nil:
-		c.late = append(c.late, fmt.Errorf("follow: %s of %s after its unsubscribe was answered", f.Type, f.Observer))
+		c.late.add(fmt.Errorf("follow: %s of %s after its unsubscribe was answered", f.Type, f.Observer))
 	case list == nil:
 		c.fault(fmt.Errorf("follow: %s of %s, which is not followed", f.Type, f.Observer))
 	case f.Type == "snapshot":
@@ -201,7 +201,7 @@ func (c *Client) changes(list *List, f *frame) {
 }
 
 func (c *Client) progress(f *frame) {
-	c.flushLate()
+	c.late.flush(c.fault)
 	if c.position.SameHistory(f.Position) && f.Position < c.position {
 		c.fault(fmt.Errorf("follow: progress goes back from %s to %s", c.position, f.Position))
 	}
@@ -256,20 +256,4 @@ func (c *Client) refused(f *frame) {
 		c.release()
 	}
 	made.done, made.err = true, &EndError{f.Code, f.Detail}
-}
-
-// flushLate makes faults of what came after an unsubscribe was answered, once
-// the connection has gone on: a server that lacks the proof in time closes the
-// socket before it answers, and what was on its way is read nevertheless.
-func (c *Client) flushLate() {
-	if len(c.late) == 0 {
-		return
-	}
-	if c.lateFor++; c.lateFor < 3 {
-		return
-	}
-	for _, err := range c.late {
-		c.fault(err)
-	}
-	c.late, c.lateFor = nil, 0
 }

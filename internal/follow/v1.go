@@ -17,15 +17,14 @@ type ClientV1 struct {
 	session
 	signal // guards what follows
 
-	lists   map[string]*List // by observer
-	queued  map[string][]message
-	gone    map[string]bool // unsubscribed, and told so
-	asking  int             // GETs that are not answered
-	socket  *socket
-	ended   *CloseError
-	late    []error // faults, unless the server has closed this socket meanwhile
-	lateFor int     // pings since
-	faults  []error
+	lists  map[string]*List // by observer
+	queued map[string][]message
+	gone   map[string]bool // unsubscribed, and told so
+	asking int             // GETs that are not answered
+	socket *socket
+	ended  *CloseError
+	late   late
+	faults []error
 }
 
 // message is what a version 1 server sends.
@@ -55,7 +54,7 @@ func (c *ClientV1) Connect(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	c.socket, c.ended, c.late, c.lateFor = socket, nil, nil, 0
+	c.socket, c.ended, c.late = socket, nil, late{}
 	c.mu.Unlock()
 	go c.run(socket)
 	return nil
@@ -197,7 +196,7 @@ func (c *ClientV1) take(text []byte) {
 		return
 	}
 	if c.gone[m.Observer] && c.asking == 0 {
-		c.late = append(c.late, fmt.Errorf("follow: %s of %s after its unsubscribe was answered", m.Msg, m.Observer))
+		c.late.add(fmt.Errorf("follow: %s of %s after its unsubscribe was answered", m.Msg, m.Observer))
 	}
 	list := c.lists[m.Observer]
 	if list == nil {
@@ -211,7 +210,7 @@ func (c *ClientV1) take(text []byte) {
 func (c *ClientV1) proof([]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.flushLate()
+	c.late.flush(c.fault)
 	if c.Watch.Proof == nil {
 		return
 	}
@@ -294,20 +293,4 @@ func (c *ClientV1) removed(list *List, item Item) {
 		c.fault(fmt.Errorf("follow: removed %s of %s holds more than its key: %.100s", item.Key, list.URL, item.Data))
 	}
 	list.Items = slices.DeleteFunc(slices.Clone(list.Items), func(i Item) bool { return i.Key == item.Key })
-}
-
-// flushLate makes faults of what came after an unsubscribe was answered, once
-// the connection has gone on: a server that lacks the proof in time closes the
-// socket before it answers, and what was on its way is read nevertheless.
-func (c *ClientV1) flushLate() {
-	if len(c.late) == 0 {
-		return
-	}
-	if c.lateFor++; c.lateFor < 3 {
-		return
-	}
-	for _, err := range c.late {
-		c.fault(err)
-	}
-	c.late, c.lateFor = nil, 0
 }
