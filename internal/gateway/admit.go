@@ -65,7 +65,7 @@ func (s *session) seat(c *socket) (old *socket) {
 func (c *socket) survived() {
 	c.mu.Lock()
 	s := c.session
-	replaced := s != nil && c.over && c.code == wire.CloseReplaced
+	replaced := s != nil && c.said && c.code == wire.CloseReplaced
 	c.mu.Unlock()
 	if !replaced {
 		return

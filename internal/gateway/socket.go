@@ -41,6 +41,7 @@ type socket struct {
 	control []byte        // frames that go before all else
 	closing []byte        // the close frame, after which nothing goes
 	code    int           // of the close frame
+	said    bool          // the close frame is being written, or was: the client may answer it
 	over    bool          // nothing can be written any more
 	flushed chan struct{} // closed when the close frame is out, or cannot be
 

@@ -58,6 +58,7 @@ func (c *socket) writeOnce(buf *[]byte) bool {
 	c.control = nil
 	closing, s := c.closing, c.session
 	over := c.over
+	c.said = c.said || closing != nil && !over
 	c.mu.Unlock()
 	if over {
 		return false
