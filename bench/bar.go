@@ -14,6 +14,8 @@ const (
 	atMost               // times the floor, at most
 	above                // above the floor, at most
 	exactly              // equal to the bar; there is no floor
+	reaches              // at least the bar; the floor is there to be compared with
+	within               // at most the bar; the floor is there to be compared with
 )
 
 // bar is a promise about a figure.
@@ -36,7 +38,7 @@ type verdict struct {
 	Unit     string  `json:"unit"`
 	Figure   float64 `json:"figure"`          // median
 	Floor    float64 `json:"floor"`           // median
-	Relation float64 `json:"relation"`        // median of the ratios, or differences, of neighbouring runs
+	Relation float64 `json:"relation"`        // median of the ratios, or differences, of neighbouring runs, or of the figures
 	Least    float64 `json:"least"`           // of the relations
 	Most     float64 `json:"most"`            // of the relations
 	Bar      float64 `json:"bar"`             // for the relation
@@ -71,6 +73,12 @@ func (b bar) judge(runs []run) verdict {
 	case exactly:
 		v.Met = v.Least == b.Bar && v.Most == b.Bar
 		v.How = fmt.Sprintf("%.0f (= %.0f)", v.Relation, b.Bar)
+	case reaches:
+		v.Met = v.Relation >= b.Bar
+		v.How = fmt.Sprintf("(≥ %s)", number(b.Bar))
+	case within:
+		v.Met = v.Relation <= b.Bar
+		v.How = fmt.Sprintf("(≤ %s)", number(b.Bar))
 	}
 	return v
 }
@@ -79,7 +87,7 @@ func (b bar) relation(r run) float64 {
 	switch b.Sense {
 	case above:
 		return r.Figure - r.Floor
-	case exactly:
+	case exactly, reaches, within:
 		return r.Figure
 	}
 	return r.Figure / r.Floor

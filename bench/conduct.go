@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/role"
@@ -24,7 +25,10 @@ type measurement struct {
 }
 
 // measurements lists all, in the order in which they are made and printed.
-var measurements = []measurement{ownLatency, outsideLatency, fanoutV1, fanoutV2, reconnectV1, reconnectV2, firstV1, firstV2, unobserved, autocommit, bulk}
+var measurements = slices.Concat(
+	[]measurement{ownLatency, outsideLatency, fanoutV1, fanoutV2, reconnectV1, reconnectV2, firstV1, firstV2, unobserved, autocommit, bulk},
+	engine,
+)
 
 // stage is the processes of one measurement. After an error its methods do
 // nothing, so that a measurement reads without checks.
@@ -116,19 +120,19 @@ func (s *stage) of(n int) int {
 	return n
 }
 
-// alternate measures floor and subject in turn, each run in so many slices:
+// alternate measures floor and subject in turn, each run in so many parts:
 // what else the machine does meets both. Which comes first alternates too.
-func (s *stage) alternate(slices int, floor, figure func(run int)) {
-	for i := range s.runs() * slices {
+func (s *stage) alternate(parts int, floor, figure func(run int)) {
+	for i := range s.runs() * parts {
 		if s.err != nil {
 			return
 		}
 		if i%2 == 0 {
-			floor(i / slices)
-			figure(i / slices)
+			floor(i / parts)
+			figure(i / parts)
 		} else {
-			figure(i / slices)
-			floor(i / slices)
+			figure(i / parts)
+			floor(i / parts)
 		}
 	}
 }
@@ -147,9 +151,9 @@ func (w *work) add(done int, took app.Took) {
 func (w *work) rate() float64 { return float64(w.done) / (float64(w.nanoseconds) / 1e9) }
 
 // rates measures floor and subject in turn and returns what each did a second.
-func (s *stage) rates(slices int, floor, figure func(*work)) []run {
+func (s *stage) rates(parts int, floor, figure func(*work)) []run {
 	floors, figures := make([]work, s.runs()), make([]work, s.runs())
-	s.alternate(slices,
+	s.alternate(parts,
 		func(i int) { floor(&floors[i]) },
 		func(i int) { figure(&figures[i]) },
 	)

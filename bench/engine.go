@@ -1,0 +1,5 @@
+package main
+
+// engine lists the measurements of what a change costs between the commit and
+// the diff.
+var engine = []measurement{}
