@@ -15,6 +15,7 @@ import (
 type options struct {
 	match        *regexp.Regexp
 	quick        bool
+	times        int
 	out, profile string
 }
 
@@ -27,7 +28,7 @@ type measurement struct {
 // measurements lists all, in the order in which they are made and printed.
 var measurements = slices.Concat(
 	[]measurement{ownLatency, outsideLatency, fanoutV1, fanoutV2, reconnectV1, reconnectV2, firstV1, firstV2, unobserved, autocommit, bulk},
-	engine,
+	crowds, engine,
 )
 
 // stage is the processes of one measurement. After an error its methods do
@@ -104,12 +105,23 @@ func (s *stage) call(p *role.Process, verb string, args, result any) {
 	}
 }
 
+// end stops a process before the measurement is over.
+func (s *stage) end(p *role.Process) {
+	if p == nil {
+		return
+	}
+	s.processes = slices.DeleteFunc(s.processes, func(q *role.Process) bool { return q == p })
+	if err := p.Stop(); err != nil && s.err == nil {
+		s.err = err
+	}
+}
+
 // runs is how often floor and subject are measured.
 func (s *stage) runs() int {
 	if s.options.quick {
 		return 1
 	}
-	return 5
+	return max(1, s.options.times)
 }
 
 // of scales a number of samples down for a quick run.

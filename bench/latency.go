@@ -36,9 +36,13 @@ var outsideLatency = measurement{
 
 // app starts the live app.
 func (s *stage) app(triggerLog bool) (p *role.Process, addr string) {
+	return s.appOf(app.Database{Folder: s.folder, TriggerLog: triggerLog})
+}
+
+func (s *stage) appOf(d app.Database) (p *role.Process, addr string) {
 	p = s.start("app")
 	var opened app.Opened
-	s.call(p, "open", app.Database{Folder: s.folder, TriggerLog: triggerLog}, &opened)
+	s.call(p, "open", d, &opened)
 	return p, opened.Addr
 }
 
@@ -72,10 +76,10 @@ func (s *stage) latency(addr, writer string) [][]run {
 	if s.err != nil {
 		return nil
 	}
-	const slices = 10
-	n := s.of(300) / slices
+	const parts = 10
+	n := s.of(300) / parts
 	floors, figures := make([][]int64, s.runs()), make([][]int64, s.runs())
-	s.alternate(slices, func(i int) {
+	s.alternate(parts, func(i int) {
 		var got load.Samples
 		s.call(s.load, "echoes", load.Series{Crowd: bare, N: n, Payload: warm.Frames[0]}, &got)
 		floors[i] = append(floors[i], got.Nanoseconds...)

@@ -31,6 +31,7 @@ func main() {
 	flag.StringVar(&name, "role", "", "what a process of a benchmark is; for its own use")
 	flag.StringVar(&match, "run", "", "only bars whose name matches this regular expression")
 	flag.BoolVar(&o.quick, "quick", false, "one short run of each: to see that it works, not to judge")
+	flag.IntVar(&o.times, "runs", 5, "how often each is measured")
 	flag.StringVar(&o.out, "out", "bench/out/bench.json", "write the figures as JSON to this file; empty: do not")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of each server to this folder")
 	flag.Parse()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 
@@ -17,7 +18,7 @@ func (s *stage) start(name string) *role.Process {
 	}
 	args := []string{"-role", name}
 	if s.options.profile != "" {
-		file := strings.Map(fileRune, s.bar+" "+name) + fmt.Sprintf("-%d.pprof", len(s.processes))
+		file := fmt.Sprintf("%s-%d.pprof", profileName(s.bar, name), len(s.processes))
 		args = append(args, "-profile", filepath.Join(s.options.profile, file))
 	}
 	p, err := role.Start(name, args...)
@@ -28,6 +29,9 @@ func (s *stage) start(name string) *role.Process {
 	s.processes = append(s.processes, p)
 	return p
 }
+
+// profileName names the profile of a process at some time.
+func profileName(bar, of string) string { return strings.Map(fileRune, bar+" "+of) }
 
 // fileRune keeps letters and digits of a name.
 func fileRune(r rune) rune {
@@ -49,6 +53,7 @@ func profiled(file string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	runtime.MemProfileRate = 4 << 10 // for the profiles of the heap: small things show too
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (r *report) add(v verdict) {
 		return
 	}
 	floor := number(v.Floor)
-	if v.sense == exactly {
+	if v.sense == exactly || v.Floor == 0 {
 		floor = "-"
 	}
 	spread := fmt.Sprintf("%.3g – %.3g", v.Least, v.Most)

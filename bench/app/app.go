@@ -38,18 +38,19 @@ type item struct {
 // send.
 type Handlers struct {
 	DB         *sql.DB
-	Mark       func(http.Handler) http.Handler // around the list; nil for none
+	Mark       func(http.Handler) http.Handler // around the lists; nil for none
 	Statements atomic.Int64
 }
 
 // Mux returns the routes.
 func (h *Handlers) Mux() http.Handler {
-	var list http.Handler = http.HandlerFunc(h.list)
-	if h.Mark != nil {
-		list = h.Mark(list)
+	mark := h.Mark
+	if mark == nil {
+		mark = func(view http.Handler) http.Handler { return view }
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /items", list)
+	mux.Handle("GET /items", mark(http.HandlerFunc(h.list)))
+	mux.Handle("GET /owned", mark(http.HandlerFunc(h.owned)))
 	mux.HandleFunc("POST /write", h.write)
 	mux.HandleFunc("POST /drop", h.drop)
 	return mux
@@ -62,14 +63,25 @@ func (h *Handlers) list(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "limit: want a number", http.StatusBadRequest)
 		return
 	}
+	h.query(w, r, limit, `SELECT id, name, score FROM item ORDER BY id LIMIT ?`, limit)
+}
+
+// owned answers the rows of one owner: GET /owned?owner=17.
+func (h *Handlers) owned(w http.ResponseWriter, r *http.Request) {
+	owner := number(r.URL.Query(), "owner")
+	h.query(w, r, OwnedRows, `SELECT id, name, score FROM owned WHERE owner = ? ORDER BY id`, owner)
+}
+
+// query answers with the rows of a statement, about so many.
+func (h *Handlers) query(w http.ResponseWriter, r *http.Request, about int, text string, args ...any) {
 	h.Statements.Add(1)
-	rows, err := h.DB.QueryContext(r.Context(), `SELECT id, name, score FROM item ORDER BY id LIMIT ?`, limit)
+	rows, err := h.DB.QueryContext(r.Context(), text, args...)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	defer rows.Close()
-	items := make([]item, 0, limit)
+	items := make([]item, 0, about)
 	for rows.Next() {
 		var i item
 		if err := rows.Scan(&i.ID, &i.Name, &i.Score); err != nil {

@@ -17,6 +17,7 @@ import (
 type Database struct {
 	Folder     string `json:"folder"`
 	TriggerLog bool   `json:"trigger_log,omitempty"`
+	Owners     int    `json:"owners,omitempty"` // who have rows of their own
 }
 
 // Opened answers "open" with where the app listens.
@@ -30,6 +31,7 @@ type Counts struct {
 	Evaluations uint64 `json:"evaluations"` // as the server counts them
 	Snapshots   uint64 `json:"snapshots"`   // sent to clients that could not be continued
 	Sockets     uint64 `json:"sockets"`     // open now
+	Observers   uint64 `json:"observers"`   // live now
 }
 
 // app is the live app, in one process.
@@ -44,6 +46,7 @@ func Verbs() map[string]role.Verb {
 	return map[string]role.Verb{
 		"open":       role.Do(a.open),
 		"counts":     role.Do(a.counts),
+		"memory":     role.Do(role.Memory),
 		"autocommit": role.Do(func(b Batch) (any, error) { return Autocommit(a.handlers.DB, b.N) }),
 		"bulk":       role.Do(func(b Batch) (any, error) { return Bulk(a.handlers.DB, b.N) }),
 	}
@@ -54,7 +57,7 @@ const file = "live.db"
 
 func (a *app) open(d Database) (any, error) {
 	path := filepath.Join(d.Folder, file)
-	if err := fill(path); err != nil {
+	if err := fill(path, d.Owners); err != nil {
 		return nil, err
 	}
 	db, source, err := sqlite.Config{Path: path, TriggerLog: d.TriggerLog}.Open()
@@ -74,12 +77,12 @@ func (a *app) open(d Database) (any, error) {
 }
 
 // fill makes the file before it is opened as any app's that was there first.
-func fill(path string) error {
+func fill(path string, owners int) error {
 	db, err := OpenBare(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(Fill(db), db.Close())
+	return errors.Join(Fill(db, owners), db.Close())
 }
 
 func (a *app) counts(role.None) (any, error) {
@@ -89,6 +92,7 @@ func (a *app) counts(role.None) (any, error) {
 		Evaluations: counts["evaluated"],
 		Snapshots:   counts["snapshot sent"],
 		Sockets:     counts["socket opened"] - counts["socket closed"],
+		Observers:   counts["observer opened"] - counts["observer ended"],
 	}, nil
 }
 

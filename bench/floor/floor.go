@@ -26,6 +26,8 @@ func Verbs(name string) map[string]role.Verb {
 		return fanoutVerbs()
 	case "handshake":
 		return handshakeVerbs()
+	case "idle":
+		return idleVerbs()
 	case "plain":
 		return plainVerbs()
 	}

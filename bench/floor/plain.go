@@ -27,7 +27,7 @@ func (p *plain) open(d app.Database) (any, error) {
 	if p.db, err = app.OpenBare(filepath.Join(d.Folder, "plain.db")); err != nil {
 		return nil, err
 	}
-	if err := app.Fill(p.db); err != nil {
+	if err := app.Fill(p.db, d.Owners); err != nil {
 		return nil, err
 	}
 	handlers := &app.Handlers{DB: p.db}

@@ -43,6 +43,7 @@ type crowd struct {
 	left   atomic.Int64
 	done   chan int64 // role.Now of the last arrival
 	extra  atomic.Int64
+	listed atomic.Int64 // bytes that the GETs brought
 
 	mu     sync.Mutex
 	frames []string // of the first socket, since expect
@@ -201,9 +202,12 @@ func (c *crowd) pause() { time.Sleep(time.Duration(c.target.GapMicro) * time.Mic
 
 // observePath is the GET of one client.
 func (c *crowd) observePath(i int) string {
-	sign := "?"
-	if strings.Contains(c.target.View, "?") {
+	view, sign := c.target.View, "?"
+	if strings.Contains(view, "%d") {
+		view = fmt.Sprintf(view, c.target.First+i)
+	}
+	if strings.Contains(view, "?") {
 		sign = "&"
 	}
-	return c.target.View + sign + "observe=" + c.session(i)
+	return view + sign + "observe=" + c.session(i)
 }

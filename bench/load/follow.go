@@ -59,6 +59,7 @@ func (c *crowd) subscribeSome(from, step int) error {
 		if err != nil {
 			return err
 		}
+		c.listed.Add(int64(len(body)))
 		var e envelope
 		if err := json.Unmarshal(body, &e); err != nil || e.Observer == "" {
 			return fmt.Errorf("%w: no envelope: %.200s", err, body)

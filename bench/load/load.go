@@ -27,11 +27,13 @@ type Target struct {
 	Crowd    string `json:"crowd"`     // what later calls name it
 	Addr     string `json:"addr"`      // host:port of the server
 	Write    string `json:"write"`     // host:port of who writes; "" is Addr
-	View     string `json:"view"`      // path and parameters of the list, for versions 1 and 2
+	View     string `json:"view"`      // path and parameters of the list, for versions 1 and 2; %d in it is the number of the client
+	First    int    `json:"first"`     // number of the first client
 	Version  int    `json:"version"`   // Bare, V1 or V2
 	Clients  int    `json:"clients"`   // sockets
 	GapMicro int    `json:"gap_micro"` // quiet before each sample, microseconds
 	Absent   bool   `json:"absent"`    // not connected before they come back
+	Later    bool   `json:"later"`     // subscribed when they are told to
 }
 
 // Crowd names one that was gathered.
@@ -66,14 +68,15 @@ type Loader struct {
 func Verbs() map[string]role.Verb {
 	l := &Loader{crowds: map[string]*crowd{}, score: 1_000_000}
 	return map[string]role.Verb{
-		"gather":   role.Do(l.gather),
-		"leave":    role.Do(l.leave),
-		"echoes":   role.Do(l.echoes),
-		"changes":  role.Do(l.changes),
-		"away":     role.Do(l.away),
-		"back":     role.Do(l.back),
-		"drop row": role.Do(l.dropRow),
-		"requests": role.Do(requests),
+		"gather":    role.Do(l.gather),
+		"subscribe": role.Do(l.subscribe),
+		"leave":     role.Do(l.leave),
+		"echoes":    role.Do(l.echoes),
+		"changes":   role.Do(l.changes),
+		"away":      role.Do(l.away),
+		"back":      role.Do(l.back),
+		"drop row":  role.Do(l.dropRow),
+		"requests":  role.Do(requests),
 	}
 }
 
@@ -96,13 +99,30 @@ func (l *Loader) open(t Target) (*crowd, error) {
 	if c.writer, err = dialLean(t.Write); err != nil {
 		return nil, err
 	}
-	if err := c.subscribe(); err != nil {
-		return nil, err
+	if !t.Later {
+		if err := c.subscribe(); err != nil {
+			return nil, err
+		}
 	}
 	if t.Absent {
 		return c, nil
 	}
 	return c, c.connect(l.nextNetwork(), c.greeting())
+}
+
+// Listed answers "subscribe" with the bytes of the lists.
+type Listed struct {
+	Bytes int64 `json:"bytes"`
+}
+
+// subscribe has a crowd that is connected send its GETs.
+func (l *Loader) subscribe(which Crowd) (any, error) {
+	c, err := l.crowd(which.Crowd)
+	if err != nil {
+		return nil, err
+	}
+	err = c.subscribe()
+	return Listed{c.listed.Load()}, err
 }
 
 // leave closes all that gather opened.
