@@ -28,11 +28,12 @@ type entry struct {
 type body struct {
 	changes *wire.Changes
 	cost    int // about its bytes on the wire
-	v1, v2  frames
+	v1      frames
+	v2      [codings]frames
 }
 
-// frames are the WebSocket frames of one diff, made when first needed and
-// shared by all who follow.
+// frames are the messages of one diff as they are written, made when first
+// needed and shared by all who follow.
 type frames struct {
 	once     sync.Once
 	bytes    []byte
@@ -68,11 +69,12 @@ func (b *body) framesV1() (bytes []byte, messages int) {
 }
 
 // frameV2 returns the diff as one version 2 frame.
-func (b *body) frameV2() []byte {
-	b.v2.once.Do(func() {
-		b.v2.bytes = appendText(nil, wire.AppendChanges(nil, b.changes))
+func (b *body) frameV2(k coding) []byte {
+	f := &b.v2[k]
+	f.once.Do(func() {
+		f.bytes = k.append(nil, wire.AppendChanges(nil, b.changes))
 	})
-	return b.v2.bytes
+	return f.bytes
 }
 
 // state is a feed's list at one point. It is never altered.
@@ -81,21 +83,28 @@ type state struct {
 	tail *entry // the last diff in the list
 
 	mu     sync.Mutex
-	frames map[string][]byte // version 2 snapshot frames by reason
+	frames map[snapshotFrame][]byte // of version 2
+}
+
+// snapshotFrame is one way to write a list.
+type snapshotFrame struct {
+	coding coding
+	reason string
 }
 
 // frame returns the list as a version 2 frame, shared by all who need it.
-func (st *state) frame(reason string) []byte {
+func (st *state) frame(k coding, reason string) []byte {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if frame := st.frames[reason]; frame != nil {
+	which := snapshotFrame{k, reason}
+	if frame := st.frames[which]; frame != nil {
 		return frame
 	}
-	frame := appendText(nil, wire.AppendSnapshot(nil, &st.Snapshot, reason))
+	frame := k.append(nil, wire.AppendSnapshot(nil, &st.Snapshot, reason))
 	if st.frames == nil {
-		st.frames = map[string][]byte{}
+		st.frames = map[snapshotFrame][]byte{}
 	}
-	st.frames[reason] = frame
+	st.frames[which] = frame
 	return frame
 }
 

@@ -80,9 +80,20 @@ type Gateway struct {
 // progress is what the worker said last about how far all lists are.
 type progress struct {
 	wire.Progress
-	number uint64 // counts what the worker said
-	frame  []byte // the version 2 frame of sessions of which nothing is behind
-	half   []byte // the same with whole false
+	number uint64          // counts what the worker said
+	frame  [codings][]byte // the version 2 frame of sessions of which nothing is behind
+	half   [codings][]byte // the same with whole false
+}
+
+// newProgress prepares the frames that most sessions are sent.
+func newProgress(said *wire.Progress, number uint64) *progress {
+	p := &progress{Progress: *said, number: number}
+	frame := wire.AppendProgress(nil, &wire.Progress{Position: said.Position, Whole: said.Whole})
+	half := wire.AppendProgress(nil, &wire.Progress{Position: said.Position})
+	for k := range codings {
+		p.frame[k], p.half[k] = k.append(nil, frame), k.append(nil, half)
+	}
+	return p
 }
 
 // New checks a Config and makes a Gateway. It starts nothing: see Run.
@@ -214,12 +225,7 @@ func (g *Gateway) setProgress(p *wire.Progress, w *wakes) {
 	if g.catching > 0 || old != nil && old.Position.SameHistory(p.Position) && p.Position < old.Position {
 		return
 	}
-	half := wire.Progress{Position: p.Position}
-	g.progress.Store(&progress{
-		Progress: *p, number: told,
-		frame: appendText(nil, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: p.Whole})),
-		half:  appendText(nil, wire.AppendProgress(nil, &half)),
-	})
+	g.progress.Store(newProgress(p, told))
 	if !g.stale {
 		return
 	}

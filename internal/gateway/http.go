@@ -28,39 +28,74 @@ func (g *Gateway) Wrap(app http.Handler) http.Handler {
 			g.serveUnsubscribe(w, r)
 			return
 		}
-		if r.URL.RawQuery != "" && r.Method == http.MethodGet {
-			if session, asked := observing(r.URL.RawQuery); asked {
-				g.serveObserve(w, r, session)
-				return
-			}
+		switch want, session := wantOf(r); want {
+		case wantObserve:
+			g.serveObserve(w, r, session)
+		default:
+			app.ServeHTTP(w, r)
 		}
-		app.ServeHTTP(w, r)
 	})
 }
 
-// serveObserve lets the app run on the client's own request, to see whether
-// the route is marked, and answers in its place where it is.
+// want is what a request asks for in place of the view's own answer.
+type want uint8
+
+const (
+	wantView    want = iota // the view's own answer
+	wantObserve             // to follow the view in a session
+)
+
+// wantOf says what a request asks for, should its route be marked. session is
+// the one that observe names.
+func wantOf(r *http.Request) (w want, session string) {
+	if r.Method != http.MethodGet {
+		return wantView, ""
+	}
+	if r.URL.RawQuery != "" {
+		if session, asked := observing(r.URL.RawQuery); asked {
+			return wantObserve, session
+		}
+	}
+	return wantView, ""
+}
+
+// serveObserve answers a GET with observe on a marked route.
 func (g *Gateway) serveObserve(w http.ResponseWriter, r *http.Request, id string) {
+	view := g.marked(w, r)
+	if view == nil {
+		return
+	}
+	if problem := g.observe(w, r, id, view); problem != nil {
+		g.refuse(w, view, problem)
+	}
+}
+
+func (g *Gateway) refuse(w http.ResponseWriter, view *mark.View, problem *wire.Problem) {
+	g.record(event.Event{Kind: event.Refused, View: view.Name, Code: string(problem.Code)})
+	problem.Write(w)
+}
+
+// marked lets the app run on the client's own request, to see whether the
+// route is marked: then the answer is the gateway's, with the headers that the
+// app has set before the mark. Nil: the app has answered.
+func (g *Gateway) marked(w http.ResponseWriter, r *http.Request) *mark.View {
 	m := &mark.Mark{}
 	hold := &holdWriter{ResponseWriter: w, mark: m}
 	g.app.ServeHTTP(hold, r.WithContext(mark.NewContext(r.Context(), m)))
 	view := m.View()
 	if view == nil {
-		return
+		return nil
 	}
 	if hold.started {
 		g.Logger.Warn("view was marked after it had begun to answer: not observed", "view", view.Name)
-		return
+		return nil
 	}
 	header := w.Header()
 	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Accept-Ranges"} {
 		header.Del(name)
 	}
 	g.allowOrigin(w, r)
-	if problem := g.observe(w, r, id, view); problem != nil {
-		g.record(event.Event{Kind: event.Refused, View: view.Name, Code: string(problem.Code)})
-		problem.Write(w)
-	}
+	return view
 }
 
 // observe subscribes a session and answers with the list, or returns why not.

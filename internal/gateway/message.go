@@ -21,7 +21,7 @@ func (c *socket) greet() {
 		}
 		return n
 	}
-	c.reply(appendText(nil, wire.AppendHello(nil, &wire.Hello{
+	c.reply(c.coding.append(nil, wire.AppendHello(nil, &wire.Hello{
 		Session: c.id, Heartbeat: c.gateway.Heartbeat,
 		Limits: wire.Limits{
 			Subscriptions: told(limits.Subscriptions), Items: told(limits.Items), FrameBytes: told(limits.FrameBytes),
@@ -116,24 +116,24 @@ func (g *Gateway) renew(s *session, who *claim) bool {
 }
 
 // tell sends an error frame.
-func (c *socket) tell(e *wire.Error) { c.after(appendText(nil, wire.AppendError(nil, e))) }
+func (c *socket) tell(e *wire.Error) { c.after(wire.AppendError(nil, e)) }
 
 // pongTo answers a ping of version 2. Before a session has begun it is sent at
 // once; later it comes behind all that is due, and behind the newest progress.
 func (c *socket) pongTo(id wire.ID) {
-	c.after(appendText(nil, wire.AppendPong(nil, &wire.Pong{ID: id})))
+	c.after(wire.AppendPong(nil, &wire.Pong{ID: id}))
 }
 
-// after sends a frame behind all that is due.
-func (c *socket) after(frame []byte) {
+// after sends a message behind all that is due.
+func (c *socket) after(text []byte) {
 	s := c.owner()
 	if s == nil {
-		c.reply(frame)
+		c.reply(c.coding.append(nil, text))
 		return
 	}
 	s.mu.Lock()
 	if s.socket == c && len(s.replies) < 4*maxSubscribing {
-		s.replies = append(s.replies, frame)
+		s.replies = append(s.replies, text)
 	}
 	s.mu.Unlock()
 	c.wake()

@@ -8,7 +8,7 @@ import (
 
 // misled returns the frame of an entry as a gateway with one of the planted
 // bugs sends it: in every other build, as it is.
-func (sub *sub) misled(e *entry, frame []byte) []byte {
+func (sub *sub) misled(k coding, e *entry, frame []byte) []byte {
 	switch {
 	case planted.Sometimes(planted.DiffDropped):
 		return []byte{}
@@ -18,7 +18,7 @@ func (sub *sub) misled(e *entry, frame []byte) []byte {
 		if next := e.next.Load(); next != nil && next.restart == "" {
 			if b := next.body.Load(); b != nil {
 				sub.at = next
-				return slices.Concat(b.frameV2(), frame)
+				return slices.Concat(b.frameV2(k), frame)
 			}
 		}
 	}

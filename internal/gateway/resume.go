@@ -50,7 +50,7 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	want := &subscription{request: f.request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
 	_, problem := s.follow(f, want, w)
 	if problem != nil {
-		s.replies = append(s.replies, closedFrame(observer, problem))
+		s.replies = append(s.replies, closedText(observer, problem))
 	}
 	return true
 }
@@ -61,7 +61,7 @@ func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Re
 	unknown := &wire.Closed{Observer: observer, Code: wire.CodeUnknownObserver}
 	r, err := c.peer.request(c.ctx, at.URL, nil)
 	if err != nil {
-		c.after(appendText(nil, wire.AppendClosed(nil, unknown)))
+		c.after(wire.AppendClosed(nil, unknown))
 		return
 	}
 	s.await(observer, 1)
@@ -69,25 +69,25 @@ func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Re
 	started := c.begin(func() {
 		defer s.await(observer, -1)
 		if problem := g.subscribeOver(r, want); problem != nil {
-			c.after(closedFrame(observer, problem))
+			c.after(closedText(observer, problem))
 		}
 	})
 	if !started {
 		s.await(observer, -1)
 		unknown.Code, unknown.Detail = wire.CodeLimit, "too many lists are resumed at once: subscribe again"
-		c.after(appendText(nil, wire.AppendClosed(nil, unknown)))
+		c.after(wire.AppendClosed(nil, unknown))
 	}
 }
 
-// closedFrame tells the client of a resume that a list cannot be continued.
-func closedFrame(observer string, p *wire.Problem) []byte {
+// closedText tells the client of a resume that a list cannot be continued.
+func closedText(observer string, p *wire.Problem) []byte {
 	closed := &wire.Closed{Observer: observer, Code: p.Code, Detail: p.Detail}
 	switch p.Code {
 	case wire.CodePermissionRevoked, wire.CodeUnavailable, wire.CodeTooManySubscriptions:
 	default:
 		closed.Code = wire.CodeUnknownObserver
 	}
-	return appendText(nil, wire.AppendClosed(nil, closed))
+	return wire.AppendClosed(nil, closed)
 }
 
 // await counts the resumes of an observer that are not answered yet: no

@@ -52,7 +52,7 @@ type session struct {
 	unheard  map[*feed]change.Position // followed since the worker spoke last, and where they were right
 	awaited  map[string]int            // resumes that the worker has not answered, by observer
 	stale    bool                      // told so
-	replies  [][]byte                  // version 2 frames that come after all that is due
+	replies  [][]byte                  // version 2 messages that come after all that is due
 }
 
 // proof says how much of what was sent has surely arrived at one socket's peer.
@@ -80,8 +80,8 @@ type sub struct {
 	ending bool   // version 1: the removed messages before closed are under way or out
 	sent   uint64 // session.sent after its last frame
 
-	fallen string // the diffs are gone: why a snapshot or make-good is due
-	intro  []byte // version 2: the subscribed frame, before all else
+	fallen string   // the diffs are gone: why a snapshot or make-good is due
+	intro  [][]byte // version 2: the subscribed messages, before all else
 
 	whole bool     // version 1: the make-good names every key
 	held  []string // version 1: keys that the client may hold beside

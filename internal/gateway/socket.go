@@ -25,8 +25,9 @@ import (
 // reads it.
 type socket struct {
 	gateway *Gateway
-	conn    net.Conn
+	conn    carrier
 	version version
+	coding  coding // of version 2
 	id      string // of the session asked for
 	opened  time.Time
 	ctx     context.Context // done when the connection has ended
@@ -58,6 +59,14 @@ type socket struct {
 	running atomic.Int32 // subscribes under way
 	peer    *peer        // of the handshake, then of the reader alone
 	who     *claim       // likewise; nil while refused
+}
+
+// carrier is what a socket reads and writes.
+type carrier interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
 }
 
 // barrier is somebody who waits for a proof.

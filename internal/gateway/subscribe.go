@@ -197,7 +197,7 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 	}
 	s.paid(sub, sub.owed)
 	sub.from = s.place(f, sub, want.since, reason)
-	sub.intro = appendText(sub.intro, wire.AppendSubscribed(nil, &wire.Subscribed{
+	sub.intro = append(sub.intro, wire.AppendSubscribed(nil, &wire.Subscribed{
 		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,
 		PrimaryKey: f.state.Load().PrimaryKey, Replaces: want.replaces,
 	}))

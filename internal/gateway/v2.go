@@ -10,17 +10,17 @@ import (
 
 // fillV2 appends what one subscription has to send. direct is a frame to be
 // written after buf, done says that nothing is left.
-func (s *session) fillV2(sub *sub, buf []byte) (out, direct []byte, done bool) {
-	if sub.intro != nil {
-		buf = append(buf, sub.intro...)
-		sub.intro = nil
+func (s *session) fillV2(k coding, sub *sub, buf []byte) (out, direct []byte, done bool) {
+	for _, text := range sub.intro {
+		buf = k.append(buf, text)
 	}
+	sub.intro = nil
 	if sub.ended != nil {
 		s.sent++
-		return appendText(buf, wire.AppendClosed(nil, sub.ended)), nil, true
+		return k.append(buf, wire.AppendClosed(nil, sub.ended)), nil, true
 	}
 	for len(buf) < fillTarget {
-		frame := s.nextV2(sub)
+		frame := s.nextV2(k, sub)
 		if frame == nil {
 			return buf, nil, true
 		}
@@ -35,7 +35,7 @@ func (s *session) fillV2(sub *sub, buf []byte) (out, direct []byte, done bool) {
 }
 
 // nextV2 returns the next frame of a subscription and moves its cursor.
-func (s *session) nextV2(sub *sub) []byte {
+func (s *session) nextV2(k coding, sub *sub) []byte {
 	if sub.fallen == "" {
 		e := sub.at.next.Load()
 		if e == nil {
@@ -45,7 +45,7 @@ func (s *session) nextV2(sub *sub) []byte {
 			sub.at = e
 			s.paid(sub, b.cost)
 			s.newest = later(s.newest, b.changes.Position)
-			return sub.misled(e, b.frameV2())
+			return sub.misled(k, e, b.frameV2(k))
 		}
 		if sub.fallen = e.restart; sub.fallen == "" {
 			sub.fallen = wire.ReasonSlowConsumer
@@ -65,12 +65,12 @@ func (s *session) nextV2(sub *sub) []byte {
 	if reason != wire.ReasonSubscribe {
 		s.gateway.record(event.Event{Kind: event.SnapshotSent, Observer: short(st.Observer), Code: reason})
 	}
-	return st.frame(reason)
+	return st.frame(k, reason)
 }
 
 // appendProgress tells how far the session is, where that is news or due. p was
 // loaded before the session was found to have nothing left to send.
-func (s *session) appendProgress(buf []byte, p *progress, force bool) []byte {
+func (s *session) appendProgress(k coding, buf []byte, p *progress, force bool) []byte {
 	if p == nil || !force && !s.stale && p.Position == s.progress {
 		return buf
 	}
@@ -82,11 +82,11 @@ func (s *session) appendProgress(buf []byte, p *progress, force bool) []byte {
 	behind := s.behind(p)
 	switch {
 	case len(behind) > 0:
-		return appendText(buf, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole, Behind: behind}))
+		return k.append(buf, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole, Behind: behind}))
 	case p.Whole && !whole:
-		return append(buf, p.half...)
+		return append(buf, p.half[k]...)
 	}
-	return append(buf, p.frame...)
+	return append(buf, p.frame[k]...)
 }
 
 // watchNew notes a list of which the worker's last progress did not know that
@@ -134,8 +134,7 @@ func (s *session) markStale(since time.Time) {
 	tell := s.version == version2 && !s.stale && len(s.subs) > 0 && c != nil && c.started
 	if tell {
 		s.stale = true
-		frame := appendText(nil, wire.AppendStale(nil, &wire.Stale{Since: since, Reason: "the worker is silent"}))
-		s.replies = append(s.replies, frame)
+		s.replies = append(s.replies, wire.AppendStale(nil, &wire.Stale{Since: since, Reason: "the worker is silent"}))
 	}
 	s.mu.Unlock()
 	if tell {

@@ -182,7 +182,7 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 		if c.version == version1 {
 			buf, direct, done = s.fillV1(sub, buf)
 		} else {
-			buf, direct, done = s.fillV2(sub, buf)
+			buf, direct, done = s.fillV2(c.coding, sub, buf)
 		}
 		if done {
 			s.dequeue()
@@ -197,9 +197,9 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 // appendTail appends what comes when nothing else is left.
 func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
 	if c.version == version2 {
-		buf = s.appendProgress(buf, p, c.beatDue)
+		buf = s.appendProgress(c.coding, buf, p, c.beatDue)
 		for _, reply := range s.replies {
-			buf = append(buf, reply...)
+			buf = c.coding.append(buf, reply)
 		}
 		s.replies = nil
 	}
