@@ -127,6 +127,9 @@ func Or(a, b Condition) Condition { return Any([]Condition{a, b}) }
 // choices by every row. Choices that compare one column for equality become
 // one.
 func Any(list []Condition) Condition {
+	if len(list) == 1 && len(list[0]) <= 1 {
+		return list[0]
+	}
 	either := Never()
 	same := map[Column][]string{} // keys of the choices that are one In
 	for _, c := range list {

@@ -1,10 +1,12 @@
 package query
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,18 +23,20 @@ type Run struct {
 // Arguments remembers what the evaluations of one observer sent, to tell which
 // arguments the next one would send again.
 type Arguments struct {
-	texts  map[string]bool // that the request carries
-	times  []time.Time     // the same, read as times
-	shapes map[uint64]*sent
-	kept   int // hashes in shapes
+	texts  []string    // that the request carries, sorted
+	times  []time.Time // the same, read as times
+	shapes []sent      // sorted by shape
+	kept   int         // hashes in shapes
 }
 
-// sent is what the newest evaluation sent with statements of one shape.
+// sent is what the newest evaluation sent with statements of one shape. There
+// is one for each shape of each observer: it is small.
 type sent struct {
-	runs  [][]uint64
-	moved []bool // values that differed between two evaluations
-	lost  bool   // not all is kept, so nothing is known to be the same
-	seen  int    // runs of the evaluation that is being learned
+	shape uint64
+	runs  []uint64 // hashes of the values, run after run
+	moved []bool   // values that differed between two evaluations
+	seen  int32    // runs of the evaluation that is being learned
+	lost  bool     // not all is kept, so nothing is known to be the same
 }
 
 // maxKept bounds the hashes of values that are kept for one observer.
@@ -41,7 +45,7 @@ const maxKept = 8192
 // NewArguments makes the memory of an observer; target is the URL of its
 // request, of which path and query count.
 func NewArguments(target string) *Arguments {
-	a := &Arguments{texts: map[string]bool{}, shapes: map[uint64]*sent{}}
+	a := &Arguments{}
 	u, err := url.Parse(target)
 	if err != nil {
 		return a
@@ -57,6 +61,8 @@ func NewArguments(target string) *Arguments {
 			}
 		}
 	}
+	slices.Sort(a.texts)
+	a.texts = slices.Clone(slices.Compact(a.texts)) // no larger than needed: it stays as long as the observer
 	return a
 }
 
@@ -64,7 +70,7 @@ func (a *Arguments) carry(text string) {
 	if text == "" {
 		return
 	}
-	a.texts[text] = true
+	a.texts = append(a.texts, text)
 	if t, ok := instant(text); ok {
 		a.times = append(a.times, t)
 	}
@@ -72,23 +78,28 @@ func (a *Arguments) carry(text string) {
 
 // Learn takes in what an evaluation sent, all of it before the first Trust.
 func (a *Arguments) Learn(runs []Run) {
-	for _, s := range a.shapes {
-		s.seen = 0
+	for i := range a.shapes {
+		a.shapes[i].seen = 0
 	}
 	for _, run := range runs {
 		if run.Query.Opaque != "" || len(run.Query.values) == 0 {
 			continue
 		}
-		s := a.shapes[run.Query.Shape]
-		if s == nil {
-			s = &sent{moved: make([]bool, len(run.Query.values))}
-			a.shapes[run.Query.Shape] = s
+		i, found := a.find(run.Query.Shape)
+		if !found {
+			a.shapes = slices.Insert(a.shapes, i, sent{shape: run.Query.Shape, moved: make([]bool, len(run.Query.values))})
 		}
-		a.learn(s, run)
+		a.learn(&a.shapes[i], run)
 	}
 }
 
+// find returns where a shape is, or would be.
+func (a *Arguments) find(shape uint64) (i int, found bool) {
+	return slices.BinarySearchFunc(a.shapes, shape, func(s sent, shape uint64) int { return cmp.Compare(s.shape, shape) })
+}
+
 func (a *Arguments) learn(s *sent, run Run) {
+	at := int(s.seen) * len(s.moved)
 	s.seen++
 	values := run.Query.Values(run.Args)
 	switch {
@@ -98,29 +109,29 @@ func (a *Arguments) learn(s *sent, run Run) {
 		s.lost = true
 		return
 	}
-	hashes := make([]uint64, len(values))
-	for i, v := range values {
-		hashes[i] = hashOf(v)
-	}
-	if s.seen > len(s.runs) {
-		s.runs = append(s.runs, hashes)
-		a.kept += len(hashes)
+	if at == len(s.runs) {
+		s.runs = append(s.runs, make([]uint64, len(values))...)
+		a.kept += len(values)
+		for i, v := range values {
+			s.runs[at+i] = hashOf(v)
+		}
 		return
 	}
-	for i, before := range s.runs[s.seen-1] {
-		s.moved[i] = s.moved[i] || before != hashes[i]
+	for i, v := range values {
+		hash := hashOf(v)
+		s.moved[i] = s.moved[i] || s.runs[at+i] != hash
+		s.runs[at+i] = hash
 	}
-	s.runs[s.seen-1] = hashes
 }
 
 // Trust returns what says of the values of a statement why they must not
 // narrow, "" where they may.
 func (a *Arguments) Trust(q *Query, now time.Time) func(at int, v any) string {
-	s := a.shapes[q.Shape]
+	i, found := a.find(q.Shape)
 	return func(at int, v any) string {
 		switch {
 		case planted.Is(planted.ClockTrusted):
-		case s == nil || s.lost || at >= len(s.moved) || s.moved[at]:
+		case !found || a.shapes[i].lost || at >= len(a.shapes[i].moved) || a.shapes[i].moved[at]:
 			return WhyDiffers
 		case likeClock(v, now) && !a.carries(v):
 			return WhyClock
@@ -231,11 +242,16 @@ func instant(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+func (a *Arguments) says(text string) bool {
+	_, found := slices.BinarySearch(a.texts, text)
+	return found
+}
+
 // carries reports whether the request itself says the value.
 func (a *Arguments) carries(v any) bool {
 	switch v := v.(type) {
 	case int64:
-		if a.texts[strconv.FormatInt(v, 10)] {
+		if a.says(strconv.FormatInt(v, 10)) {
 			return true
 		}
 		for _, t := range a.times {
@@ -244,9 +260,9 @@ func (a *Arguments) carries(v any) bool {
 			}
 		}
 	case float64:
-		return a.texts[strconv.FormatFloat(v, 'f', -1, 64)]
+		return a.says(strconv.FormatFloat(v, 'f', -1, 64))
 	case string:
-		if a.texts[v] {
+		if a.says(v) {
 			return true
 		}
 		given, ok := instant(v)

@@ -22,7 +22,7 @@ type live struct {
 	// statements of the newest were read.
 	arguments  *query.Arguments
 	understood []observer.Understood
-	followers  map[string]struct{} // gateways
+	followers  []string // gateways, each once
 	waiting    []waiter
 
 	running *run

@@ -69,7 +69,6 @@ func unavailable(err error) *wire.Problem {
 func (w *Worker) open(m *bus.Observe) *live {
 	o := &live{
 		Observer:  observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes),
-		followers: map[string]struct{}{},
 		arguments: query.NewArguments(m.Request.URL),
 	}
 	w.observers[m.Observer] = o
@@ -91,14 +90,22 @@ func (w *Worker) answer(o *live) {
 		}
 		w.reply(o, waiting, at)
 	}
+	o.leaveWaiting(rest)
+}
+
+// leaveWaiting has the rest of the requests wait on. rest lies in waiting.
+func (o *live) leaveWaiting(rest []waiter) {
 	clear(o.waiting[len(rest):])
-	o.waiting = rest
+	if o.waiting = rest; len(rest) == 0 {
+		o.waiting = nil // most observers have none for as long as they live
+	}
 }
 
 // reply sends the list, or what the asker missed, and follows from then on.
 func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 	m := waiting.message
-	o.Request = &m.Request // the newest credentials carry it on
+	request := m.Request // a copy: the message goes
+	o.Request = &request // the newest credentials carry it on
 	observed := &bus.Observed{ID: m.ID}
 	if missed, ok := o.Since(m.Epoch, m.Seq); ok && m.Epoch != "" {
 		observed.Resumed = &bus.Resumed{Observer: o.ID, PrimaryKey: observer.PrimaryKey(o.View.Key), Changes: missed}
@@ -144,8 +151,7 @@ func (w *Worker) expire(o *live, now time.Time) time.Time {
 			Detail: fmt.Sprintf("the position %s asked for was not reached in time; ask again, or without it", waiting.need),
 		})
 	}
-	clear(o.waiting[len(rest):])
-	o.waiting = rest
+	o.leaveWaiting(rest)
 	return next
 }
 
@@ -154,13 +160,17 @@ func (w *Worker) follow(gateway string, o *live) {
 		w.gateways[gateway] = map[string]*live{}
 	}
 	w.gateways[gateway][o.ID] = o
-	o.followers[gateway] = struct{}{}
+	if !slices.Contains(o.followers, gateway) {
+		o.followers = append(o.followers, gateway)
+	}
 	delete(w.idle, o)
 }
 
 func (w *Worker) unfollow(gateway string, o *live) {
 	delete(w.gateways[gateway], o.ID)
-	delete(o.followers, gateway)
+	if i := slices.Index(o.followers, gateway); i >= 0 {
+		o.followers = slices.Delete(o.followers, i, i+1)
+	}
 	w.rest(o)
 }
 
@@ -189,7 +199,7 @@ func (w *Worker) forget(gateway string) {
 // drop ends an observer without a word.
 func (w *Worker) drop(o *live) {
 	o.ended = true
-	for gateway := range o.followers {
+	for _, gateway := range o.followers {
 		delete(w.gateways[gateway], o.ID)
 	}
 	w.index.Remove(o.ID)
@@ -203,7 +213,7 @@ func (w *Worker) drop(o *live) {
 
 // close ends an observer and tells those who follow it.
 func (w *Worker) close(o *live, code wire.Code, detail string) {
-	for gateway := range o.followers {
+	for _, gateway := range o.followers {
 		w.send(gateway, &bus.Round{Closed: []wire.Closed{{Observer: o.ID, Code: code, Detail: detail}}})
 	}
 	w.drop(o)

@@ -232,7 +232,7 @@ func (w *Worker) othersDue(now time.Time) bool {
 
 // emit sends a diff on its way to those who follow the observer.
 func (w *Worker) emit(o *live, r *run, c *wire.Changes) {
-	for gateway := range o.followers {
+	for _, gateway := range o.followers {
 		if r.round == nil || r.round != w.round {
 			w.send(gateway, &bus.Round{Changes: []*wire.Changes{c}})
 			continue
@@ -326,7 +326,7 @@ func (w *Worker) behind(at change.Position) map[string][]string {
 		if behind == nil {
 			behind = map[string][]string{}
 		}
-		for gateway := range o.followers {
+		for _, gateway := range o.followers {
 			behind[gateway] = append(behind[gateway], o.ID)
 		}
 	}
