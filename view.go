@@ -3,6 +3,7 @@ package wakeful
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/internal/mark"
@@ -34,13 +35,20 @@ func Observable(key ...string) func(http.Handler) http.Handler {
 // Observable is a middleware that marks the route of next as v says. Requests
 // that do not ask to be observed pass through.
 func (v View) Observable(next http.Handler) http.Handler {
+	var last atomic.Pointer[mark.View]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m := mark.From(r.Context())
 		if m == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		m.Set(v.mark(r))
+		view := v.mark(r)
+		if had := last.Load(); had != nil && had.Name == view.Name {
+			view = had // all observers of a route keep one
+		} else {
+			last.Store(view)
+		}
+		m.Set(view)
 		if m.Evaluating {
 			next.ServeHTTP(w, r)
 		}

@@ -60,7 +60,34 @@ func ParseList(body []byte, key []string, prior *List, limit int) (*List, error)
 	if p.list.KeyType == wire.KeyNone && prior != nil {
 		p.list.KeyType = prior.KeyType
 	}
+	if prior == nil {
+		p.list.pack()
+	}
 	return p.list, nil
+}
+
+// pack gives a first list exactly the room that it needs, in one piece: most
+// lists stay as they are for longer than the answer that they were read from.
+func (l *List) pack() {
+	keys, data := 0, 0
+	for i := range l.Items {
+		keys += len(l.Items[i].Key)
+		data += len(l.Items[i].Data)
+	}
+	var names strings.Builder
+	names.Grow(keys)
+	for i := range l.Items {
+		names.WriteString(l.Items[i].Key)
+	}
+	text, packed := names.String(), make([]byte, 0, data)
+	items := make([]diff.Item, len(l.Items))
+	for i := range l.Items {
+		from, key := len(packed), len(l.Items[i].Key)
+		packed = append(packed, l.Items[i].Data...)
+		items[i] = diff.Item{Key: text[:key], Data: packed[from:len(packed):len(packed)]}
+		text = text[key:]
+	}
+	l.Items = items
 }
 
 func (p *parser) parse() error {
@@ -288,7 +315,7 @@ func percentEncode(to *strings.Builder, text string) {
 
 // adopt lets the items of the list that equal one of the prior list share its
 // data, and copies the data of the others, so that an old list never keeps the
-// body of a later answer alive. A first list is its answer's body.
+// body of a later answer alive.
 func (l *List) adopt(prior []diff.Item) {
 	if len(prior) == 0 {
 		return
