@@ -59,7 +59,7 @@ func TestNoCredentialIsShown(t *testing.T) {
 	said := &sink{}
 	state := filepath.Join(t.TempDir(), "state")
 	live := newServer(t, wakeful.Config{
-		Source: db, StateFile: state, Cookies: []string{"session"}, Stop: 20 * time.Millisecond,
+		Source: db, StateFile: state, Cookies: []string{"session"}, Limits: wakeful.Limits{Stop: 20 * time.Millisecond},
 		Logger: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Events: func(e wakeful.Event) { fmt.Fprintln(said, e) },
 	})

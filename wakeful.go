@@ -85,12 +85,11 @@ type Config struct {
 	// MinInterval is the least time between two evaluations of one observer;
 	// default 0. A View can ask for more.
 	MinInterval time.Duration
-	// Warn is the evaluation time that is logged; default 1 s.
-	Warn time.Duration
-	// Stop is the evaluation time at which an observer is closed; default 20 s.
-	Stop time.Duration
+	// Drain is the time over which sockets are closed when Run ends, one after
+	// the other, and then over which their clients come back; default 3 s.
+	Drain time.Duration
 
-	// Limits bounds what clients can make the server hold.
+	// Limits bounds what clients and views can make the server hold and do.
 	Limits Limits
 
 	// Secret makes the ids of observers, 32 bytes or more. Default: random at
@@ -107,7 +106,8 @@ type Config struct {
 	Events func(Event)
 }
 
-// Limits are the bounds of the protocol. 0 is the default.
+// Limits are the bounds of the protocol. 0 is the default, a negative value is
+// no limit.
 type Limits struct {
 	Subscriptions   int // of a session; default 1,000
 	Sessions        int // of an identity, or of an address without one; default 100
@@ -118,6 +118,10 @@ type Limits struct {
 	FrameBytes      int // of a client's frame; default 64 KiB
 	FramesPerSecond int // of a client; default 50
 	FrameBurst      int // of a client; default 200
+
+	Stall time.Duration // for which a client may accept no byte; default 30 s
+	Warn  time.Duration // an evaluation that takes longer is logged; default 1 s
+	Stop  time.Duration // an evaluation that takes longer closes its observer; default 20 s
 }
 
 // Event is one thing that happened inside the server. It carries no row, no
@@ -158,7 +162,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) workerConfig(cfg Config) worker.Config {
 	return worker.Config{
 		Bus: cfg.Bus, Source: cfg.Source, App: s.handler, Logger: cfg.Logger, Events: s.events,
-		MinInterval: cfg.MinInterval, Linger: cfg.Linger, Warn: cfg.Warn, Stop: cfg.Stop,
+		MinInterval: cfg.MinInterval, Linger: cfg.Linger, Warn: cfg.Limits.Warn, Stop: cfg.Limits.Stop,
 		MaxItems: cfg.Limits.Items, LogDiffs: cfg.Limits.LogDiffs, LogBytes: cfg.Limits.LogBytes,
 	}
 }
@@ -168,12 +172,12 @@ func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 	return gateway.Config{
 		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
-		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat,
+		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat, Drain: cfg.Drain,
 		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events,
 		Limits: gateway.Limits{
 			Subscriptions: l.Subscriptions, Sessions: l.Sessions, Undelivered: l.Undelivered,
 			LogDiffs: l.LogDiffs, LogBytes: l.LogBytes, FrameBytes: l.FrameBytes,
-			FramesPerSecond: l.FramesPerSecond, FrameBurst: l.FrameBurst, Items: l.Items,
+			FramesPerSecond: l.FramesPerSecond, FrameBurst: l.FrameBurst, Items: l.Items, Stall: l.Stall,
 		},
 	}
 }
@@ -185,8 +189,8 @@ func (s *Server) handler() http.Handler {
 	return nil
 }
 
-// Run works until ctx ends, then closes all sockets and returns nil. It is
-// called once.
+// Run works until ctx ends, then closes all sockets over Config.Drain and
+// returns nil. It is called once.
 func (s *Server) Run(ctx context.Context) error {
 	// The gateway says goodbye first, while the worker still answers it.
 	ctx, cancel := context.WithCancel(ctx)

@@ -375,7 +375,7 @@ func TestL16_QueriesThatLookAlike(t *testing.T) {
 func TestL17_EvaluationTooLong(t *testing.T) {
 	both(t, func(t *testing.T, version int) {
 		g := newGate()
-		w := newWorld(t, options{wrap: gated(g, "/posts"), config: func(c *wakeful.Config) { c.Stop = 100 * time.Millisecond }})
+		w := newWorld(t, options{wrap: gated(g, "/posts"), config: func(c *wakeful.Config) { c.Limits.Stop = 100 * time.Millisecond }})
 		c := w.connected(t, version, "slow")
 		slow, fast := c.observe("/posts?author=1"), c.observe("/count?state=open")
 		open := g.close()

@@ -61,11 +61,9 @@ type Config struct {
 	StartWait time.Duration
 	// AnswerWait bounds the wait for the worker's answer. Default 30 s.
 	AnswerWait time.Duration
-	// StallAfter is how long a client may accept no byte. Default 30 s.
-	StallAfter time.Duration
-	// Spread is the time over which clients come back after a shutdown.
-	// Default 3 s.
-	Spread time.Duration
+	// Drain is the time over which a shutdown closes sockets, and then over
+	// which their clients come back. Default 3 s.
+	Drain time.Duration
 
 	Limits Limits
 
@@ -92,9 +90,14 @@ type Limits struct {
 	FramesPerSecond int // of a client; default 50
 	FrameBurst      int // of a client; default 200
 	Items           int // of one result, as told in hello; default 10,000
+
+	Stall time.Duration // a client may accept no byte; default 30 s
 }
 
-const unlimited = int(^uint(0) >> 1)
+const (
+	unlimited = int(^uint(0) >> 1)
+	forever   = time.Duration(1 << 60)
+)
 
 func (l Limits) withDefaults() Limits {
 	for _, limit := range [...]struct {
@@ -111,6 +114,12 @@ func (l Limits) withDefaults() Limits {
 		case *limit.value < 0:
 			*limit.value = unlimited
 		}
+	}
+	switch {
+	case l.Stall == 0:
+		l.Stall = 30 * time.Second
+	case l.Stall < 0:
+		l.Stall = forever
 	}
 	return l
 }
@@ -144,7 +153,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{&c.SessionTTL, time.Minute}, {&c.V1SessionTTL, time.Hour}, {&c.Heartbeat, 25 * time.Second},
 		{&c.Linger, 5 * time.Second}, {&c.StaleAfter, 10 * time.Second}, {&c.StartWait, 5 * time.Second},
-		{&c.AnswerWait, 30 * time.Second}, {&c.StallAfter, 30 * time.Second}, {&c.Spread, 3 * time.Second},
+		{&c.AnswerWait, 30 * time.Second}, {&c.Drain, 3 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.or

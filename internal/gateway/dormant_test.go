@@ -186,9 +186,9 @@ func TestBrokenStateFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state")
 	for name, data := range map[string]string{
 		"no JSON":      "x",
-		"other secret": `{"secret":"AAAA","check":"no","sessions":[{"id":"s1","since":"2999-01-01T00:00:00Z"}]}`,
+		"other secret": `{"format":1,"secret":"AAAA","check":"no","sessions":[{"id":"s1","since":"2999-01-01T00:00:00Z"}]}`,
 		"empty":        "",
-		"expired":      `{"sessions":[{"id":"s1","since":"2001-01-01T00:00:00Z"}]}`,
+		"expired":      `{"format":1,"sessions":[{"id":"s1","since":"2001-01-01T00:00:00Z"}]}`,
 	} {
 		if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
 			t.Fatal(err)

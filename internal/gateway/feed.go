@@ -96,20 +96,21 @@ func complete(c *wire.Changes, before []diff.Item) (*wire.Changes, error) {
 
 // publish makes next the state and marks all who follow. f.mu is held.
 func (f *feed) publish(st, next *state, w *wakes) {
+	cost := next.tail.body.Load().cost
 	st.tail.next.Store(next.tail)
 	f.state.Store(next)
 	f.extendLog(next.tail)
-	b := next.tail.body.Load()
 	for _, sub := range f.subs {
 		s := sub.session
 		s.mu.Lock()
-		s.due(sub, b.cost)
+		s.due(sub, cost)
 		w.add(s)
 		s.mu.Unlock()
 	}
 }
 
-// extendLog appends an entry and lets the oldest go.
+// extendLog appends an entry and lets the oldest go. The newest stays, however
+// large, for those who are to be sent it now.
 func (f *feed) extendLog(e *entry) {
 	if e.restart != "" {
 		f.dropLog()
@@ -119,7 +120,7 @@ func (f *feed) extendLog(e *entry) {
 	f.log = append(f.log, e)
 	f.logBytes += e.body.Load().cost
 	limits := &f.gateway.Limits
-	for len(f.log) > 1 && (len(f.log)-1 > limits.LogDiffs || f.logBytes > limits.LogBytes) {
+	for len(f.log) > 2 && (len(f.log)-1 > limits.LogDiffs || f.logBytes > limits.LogBytes) {
 		f.logBytes -= f.log[1].body.Load().cost
 		f.log[0].body.Store(nil)
 		f.log[1].body.Store(nil)

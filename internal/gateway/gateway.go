@@ -64,7 +64,8 @@ type Gateway struct {
 	catching int // feeds whose state is asked again: no progress meanwhile
 	sockets  map[*socket]struct{}
 	closing  bool
-	stale    bool // sessions were told that the worker is silent
+	leaving  chan struct{} // closed with closing: what waits long ends
+	stale    bool          // sessions were told that the worker is silent
 
 	progress  atomic.Pointer[progress]
 	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
@@ -112,6 +113,7 @@ func New(cfg Config) (*Gateway, error) {
 		feeds:    map[string]*feed{},
 		asks:     map[uint64]*ask{},
 		sockets:  map[*socket]struct{}{},
+		leaving:  make(chan struct{}),
 	}
 	for _, name := range cfg.SubscribeHeaders {
 		g.headers[http.CanonicalHeaderKey(name)] = true
@@ -121,7 +123,7 @@ func New(cfg Config) (*Gateway, error) {
 		_, _ = rand.Read(g.idKey) // never fails: it ends the program instead
 	}
 	if err := g.loadState(time.Now()); err != nil {
-		g.Logger.Warn("session state not read: version 1 sessions start anew", "err", err)
+		g.Logger.Warn("session state not read: version 1 sessions start anew, and the file is replaced", "file", g.StateFile, "err", err)
 	}
 	g.link, err = bus.NewLink(bus.LinkConfig{
 		Bus: cfg.Bus, Name: cfg.Name, Handle: g.receive, Lost: g.linkLost, Gone: g.linkLost, Logger: cfg.Logger,
@@ -133,7 +135,8 @@ func New(cfg Config) (*Gateway, error) {
 }
 
 // Run joins the bus and looks after the sessions until ctx is done. Then it
-// closes all sockets, writes the state of version 1 sessions and returns nil.
+// closes all sockets over Config.Drain, writes the state of version 1 sessions
+// and returns nil.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.heard.Store(time.Now().UnixNano())
 	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
@@ -146,13 +149,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			g.shutdown()
+			g.drain(tick.C)
 			stopLink()
 			err := <-linkDone
 			g.failAsks()
 			return errors.Join(err, g.saveState())
 		case err := <-linkDone:
-			g.shutdown()
+			g.drain(tick.C)
 			g.failAsks()
 			return err
 		case now := <-tick.C:

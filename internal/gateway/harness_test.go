@@ -237,8 +237,9 @@ func newHouse(t testing.TB, cfg Config, app http.Handler) *house {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	cfg.Limits.FramesPerSecond = -1
-	cfg.Limits.FrameBurst = -1
+	if cfg.Limits.FrameBurst == 0 {
+		cfg.Limits.FramesPerSecond, cfg.Limits.FrameBurst = -1, -1
+	}
 	gw, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -13,10 +13,14 @@ import (
 	"time"
 )
 
+// stateFormat is the form of a state file. A file of another form is not read.
+const stateFormat = 1
+
 // savedState is the state file: what the next run needs to continue version 1
 // clients. It has no credentials, but the key that makes observer ids: it can
 // be read by its owner only.
 type savedState struct {
+	Format   int            `json:"format"` // stateFormat
 	Secret   []byte         `json:"secret"`
 	Check    string         `json:"check"` // tells whether the sessions were made with the secret in use
 	Sessions []savedSession `json:"sessions,omitempty"`
@@ -55,6 +59,9 @@ func (g *Gateway) loadState(now time.Time) error {
 	if err := json.Unmarshal(data, &saved); err != nil {
 		return fmt.Errorf("gateway: state file: %w", err)
 	}
+	if saved.Format != stateFormat {
+		return fmt.Errorf("gateway: state file: it has format %d, this program writes and reads %d", saved.Format, stateFormat)
+	}
 	if g.Secret == nil && len(saved.Secret) >= 32 {
 		g.idKey = saved.Secret
 	}
@@ -63,6 +70,10 @@ func (g *Gateway) loadState(now time.Time) error {
 		g.lost.add(id, now)
 	}
 	ours := subtle.ConstantTimeCompare([]byte(saved.Check), []byte(g.stateCheck())) == 1
+	if !ours && len(saved.Sessions) > 0 {
+		g.Logger.Warn("session state was written with another secret: its version 1 sessions are lost, and their clients are told",
+			"file", g.StateFile, "sessions", len(saved.Sessions))
+	}
 	for _, one := range saved.Sessions {
 		if !ours || now.Sub(one.Since) >= g.SessionTTL+g.V1SessionTTL {
 			g.lost.add(one.ID, now)
@@ -103,7 +114,7 @@ func (g *Gateway) saveState() error {
 	sessions := slices.Collect(maps.Values(g.sessions))
 	lost := maps.Clone(g.lost)
 	g.mu.Unlock()
-	saved := &savedState{Secret: g.idKey, Check: g.stateCheck(), Lost: lost}
+	saved := &savedState{Format: stateFormat, Secret: g.idKey, Check: g.stateCheck(), Lost: lost}
 	for _, s := range sessions {
 		g.hibernate(s)
 		s.mu.Lock()
@@ -138,7 +149,7 @@ func (g *Gateway) noteLive(now time.Time, sessions []*session) {
 	g.mu.Lock()
 	lost := maps.Clone(g.lost)
 	g.mu.Unlock()
-	saved := &savedState{Secret: g.idKey, Check: g.stateCheck(), Lost: lost, Live: slices.Sorted(maps.Keys(live))}
+	saved := &savedState{Format: stateFormat, Secret: g.idKey, Check: g.stateCheck(), Lost: lost, Live: slices.Sorted(maps.Keys(live))}
 	g.notedAt = now
 	if err := g.writeState(saved); err != nil {
 		g.Logger.Warn("session state not written", "err", err)

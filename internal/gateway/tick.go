@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/wire"
@@ -112,27 +111,4 @@ func (g *Gateway) checkStale(now time.Time, sessions []*session) {
 	for _, s := range sessions {
 		s.markStale(heard)
 	}
-}
-
-// shutdown closes every socket; clients are asked to come back spread over
-// Config.Spread. It waits for what it ends.
-func (g *Gateway) shutdown() {
-	g.mu.Lock()
-	g.closing = true
-	sockets := make([]*socket, 0, len(g.sockets))
-	for c := range g.sockets {
-		sockets = append(sockets, c)
-	}
-	g.mu.Unlock()
-	for i, c := range sockets {
-		c.close(wire.CloseRestart, restartReason(g.Spread, i, len(sockets)))
-		c.abort()
-	}
-	g.readers.Wait()
-}
-
-// restartReason asks a client to come back after its share of the spread.
-func restartReason(spread time.Duration, i, n int) string {
-	wait := spread * time.Duration(i+1) / time.Duration(n)
-	return "reconnect after " + strconv.FormatInt(wait.Milliseconds(), 10) + " ms"
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/wakeful-dev/wakeful/wire"
 )
 
 const (
@@ -103,7 +104,7 @@ func (c *socket) finishWriting(said bool) {
 }
 
 // send writes bytes. It gives up only when the client accepts none of them for
-// StallAfter.
+// Limits.Stall.
 func (c *socket) send(p []byte) error {
 	for len(p) > 0 {
 		c.arm(time.Now())
@@ -112,7 +113,11 @@ func (c *socket) send(p []byte) error {
 		if err == nil {
 			continue
 		}
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.isClosing() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.isClosing() {
+			return err
+		}
+		if n == 0 {
+			c.stalled()
 			return err
 		}
 		c.deadline = time.Time{}
@@ -120,13 +125,23 @@ func (c *socket) send(p []byte) error {
 	return nil
 }
 
-// arm sets the write deadline, seldom: it is late by up to a sixth.
+// stalled notes why the connection ends: no close frame can tell the client.
+func (c *socket) stalled() {
+	c.mu.Lock()
+	c.code = wire.CloseTooSlow
+	c.mu.Unlock()
+}
+
+// arm sets the write deadline, seldom: it is late by up to a sixth. The short
+// one that close sets stays.
 func (c *socket) arm(now time.Time) {
-	if c.isClosing() {
-		return // close has set a short one
+	stall := c.gateway.Limits.Stall
+	if c.deadline.Sub(now) >= stall {
+		return
 	}
-	stall := c.gateway.StallAfter
-	if c.deadline.Sub(now) < stall {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing == nil {
 		c.deadline = now.Add(stall + stall/6)
 		_ = c.conn.SetWriteDeadline(c.deadline)
 	}

@@ -18,6 +18,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime"
 	"sync"
@@ -36,7 +37,7 @@ import (
 const Name = "worker"
 
 // Config is what a worker needs. Times and counts that are 0 take the default
-// that New fills in.
+// that New fills in; for Warn, Stop and what follows -1 is no limit.
 type Config struct {
 	Bus    bus.Bus
 	Name   string // on the bus; default Name
@@ -51,9 +52,9 @@ type Config struct {
 	Patience    time.Duration // how long a round waits for its evaluations; default 250 ms
 	SlowAfter   time.Duration // a view that takes this long is no longer waited for; default 25 ms
 	Linger      time.Duration // how long an observer that nobody follows is kept; default 30 s
+	Report      time.Duration // longest time between two progress messages; default 1 s
 	Warn        time.Duration // evaluation time that is worth a warning; default 1 s
 	Stop        time.Duration // evaluation time at which the observer is closed; default 20 s
-	Report      time.Duration // longest time between two progress messages; default 1 s
 	MaxItems    int           // most items of a result; default 10,000
 	WarnItems   int           // items that are worth a warning; default 1,000
 	LogDiffs    int           // diffs kept for resume per observer; default 1,000
@@ -67,14 +68,14 @@ func (c *Config) withDefaults() Config {
 	setDefault(&d.Patience, 250*time.Millisecond)
 	setDefault(&d.SlowAfter, 25*time.Millisecond)
 	setDefault(&d.Linger, 30*time.Second)
-	setDefault(&d.Warn, time.Second)
-	setDefault(&d.Stop, 20*time.Second)
 	setDefault(&d.Report, time.Second)
-	setDefault(&d.MaxItems, 10_000)
-	setDefault(&d.WarnItems, 1_000)
-	setDefault(&d.LogDiffs, 1_000)
-	setDefault(&d.LogBytes, 1<<20)
-	setDefault(&d.Attempts, 8)
+	setLimit(&d.Warn, time.Second, forever)
+	setLimit(&d.Stop, 20*time.Second, forever)
+	setLimit(&d.MaxItems, 10_000, unlimited)
+	setLimit(&d.WarnItems, 1_000, unlimited)
+	setLimit(&d.LogDiffs, 1_000, unlimited)
+	setLimit(&d.LogBytes, 1<<20, unlimited)
+	setLimit(&d.Attempts, 8, unlimited)
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -88,6 +89,21 @@ func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
 		*field = value
+	}
+}
+
+const (
+	unlimited = math.MaxInt
+	forever   = time.Duration(1 << 60)
+)
+
+// setLimit sets a limit: 0 is the default, what is below is none.
+func setLimit[T int | time.Duration](field *T, value, none T) {
+	switch {
+	case *field == 0:
+		*field = value
+	case *field < 0:
+		*field = none
 	}
 }
 
