@@ -3,13 +3,13 @@ package gateway
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"io"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+	"github.com/wakeful-dev/wakeful/wire"
 )
 
 // Close codes of RFC 6455 that only the framing needs.
@@ -74,17 +74,8 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 		r.message = nil // an idle socket keeps no buffer
 	}
 	for {
-		header, err := ws.ReadHeader(r.in)
+		header, err := r.header()
 		if err != nil {
-			if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
-				err = &frameError{closeProtocol, "bad length"}
-			}
-			return 0, nil, err
-		}
-		if !r.spend(time.Now()) {
-			return 0, nil, &frameError{4429, "too many frames"}
-		}
-		if err := r.check(&header); err != nil {
 			return 0, nil, err
 		}
 		if header.OpCode.IsControl() {
@@ -108,26 +99,72 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 	}
 }
 
-// check judges a frame by its header.
+// header reads the header of a frame. A frame that is wrong is refused as soon
+// as what has come of it says so.
+func (r *frameReader) header() (h ws.Header, err error) {
+	b, err := r.in.Peek(2)
+	if err != nil {
+		return h, err
+	}
+	if !r.spend(time.Now()) {
+		return h, &frameError{wire.CloseTooMany, "too many frames"}
+	}
+	h = ws.Header{
+		Fin: b[0]&0x80 != 0, Rsv: b[0] >> 4 & 7, OpCode: ws.OpCode(b[0] & 0x0f),
+		Masked: b[1]&0x80 != 0, Length: int64(b[1] & 0x7f),
+	}
+	if err := r.check(&h); err != nil {
+		return h, err
+	}
+	size := 2 + len(h.Mask)
+	switch h.Length {
+	case 126:
+		size += 2
+	case 127:
+		size += 8
+	}
+	if b, err = r.in.Peek(size); err != nil {
+		return h, err
+	}
+	copy(h.Mask[:], b[size-len(h.Mask):])
+	least := int64(0)
+	switch h.Length {
+	case 126:
+		h.Length, least = int64(binary.BigEndian.Uint16(b[2:])), 126
+	case 127:
+		h.Length, least = int64(binary.BigEndian.Uint64(b[2:])), 1<<16
+	}
+	switch {
+	case h.Length < 0:
+		return h, protocolError("length has its top bit set")
+	case h.Length < least:
+		return h, protocolError("length is not written in the fewest bytes")
+	case h.OpCode.IsData() && h.Length > int64(r.limit-len(r.message)):
+		return h, &frameError{wire.CloseTooBig, "message is longer than " + strconv.Itoa(r.limit) + " bytes"}
+	}
+	_, err = r.in.Discard(size)
+	return h, err
+}
+
+func protocolError(reason string) error { return &frameError{closeProtocol, reason} }
+
+// check judges a frame by its first two bytes.
 func (r *frameReader) check(h *ws.Header) error {
-	protocol := func(reason string) error { return &frameError{closeProtocol, reason} }
 	switch {
 	case !h.Masked:
-		return protocol("frame is not masked")
+		return protocolError("frame is not masked")
 	case h.Rsv != 0:
-		return protocol("reserved bit is set")
+		return protocolError("reserved bit is set")
 	case h.OpCode.IsReserved():
-		return protocol("opcode is reserved")
+		return protocolError("opcode is reserved")
 	case h.OpCode.IsControl() && !h.Fin:
-		return protocol("control frame is fragmented")
+		return protocolError("control frame is fragmented")
 	case h.OpCode.IsControl() && h.Length > ws.MaxControlFramePayloadSize:
-		return protocol("control frame is too long")
+		return protocolError("control frame is too long")
 	case h.OpCode == ws.OpContinuation && !r.inside:
-		return protocol("continuation of nothing")
+		return protocolError("continuation of nothing")
 	case h.OpCode.IsData() && h.OpCode != ws.OpContinuation && r.inside:
-		return protocol("new message inside a fragmented one")
-	case !h.OpCode.IsControl() && h.Length > int64(r.limit-len(r.message)):
-		return &frameError{1009, "frame is longer than " + strconv.Itoa(r.limit) + " bytes"}
+		return protocolError("new message inside a fragmented one")
 	}
 	return nil
 }

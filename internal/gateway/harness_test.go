@@ -334,3 +334,11 @@ func (h *house) observe(path, session string, lines ...string) envelope {
 	}
 	return e
 }
+
+// awaitSockets waits until the gateway holds that many sockets.
+func (h *house) awaitSockets(n int) {
+	h.t.Helper()
+	for h.gw.Status().Sockets != n {
+		h.awaitEvent(event.SocketClosed)
+	}
+}

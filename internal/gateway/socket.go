@@ -96,9 +96,9 @@ func refusalOf(p *wire.Problem) *refusal {
 
 // serveSocket answers the handshake for a session.
 func (g *Gateway) serveSocket(w http.ResponseWriter, r *http.Request, id string) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.Method != http.MethodGet {
-		w.Header().Set("Upgrade", "websocket")
-		wire.NewProblem(http.StatusUpgradeRequired, wire.CodeBadRequest, "this path takes WebSockets").Write(w)
+	if problem := checkUpgrade(w, r); problem != nil {
+		g.record(event.Event{Kind: event.Refused, Code: string(problem.Code)})
+		problem.Write(w)
 		return
 	}
 	v := version1
@@ -177,7 +177,9 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 	}
 	up := ws.HTTPUpgrader{Header: header}
 	if v == version2 {
-		up.Protocol = func(name string) bool { return name == wire.Subprotocol }
+		// Of all that a client offers, and however it lists it, this is taken.
+		r.Header["Sec-Websocket-Protocol"] = []string{wire.Subprotocol}
+		up.Protocol = func(string) bool { return true }
 	}
 	answer := &handshake{ResponseWriter: w}
 	conn, rw, _, err := up.Upgrade(r, answer)
@@ -290,8 +292,13 @@ func (c *socket) read(in io.Reader) {
 // errClosed ends the reading after the client's close frame.
 var errClosed = errors.New("gateway: the client closed the socket")
 
-// take handles one message or control frame.
+// take handles one message or control frame. When the server has said that it
+// closes, only what tells of the client still counts: its close frame and its
+// pongs.
 func (c *socket) take(frames *frameReader, opcode ws.OpCode, payload []byte) error {
+	if opcode != ws.OpClose && opcode != ws.OpPong && c.isClosing() {
+		return nil
+	}
 	switch opcode {
 	case ws.OpPing:
 		c.reply(appendFrame(nil, ws.OpPong, payload))
