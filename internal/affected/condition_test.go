@@ -148,6 +148,7 @@ func TestConditions(t *testing.T) {
 				if want := Touches(d, &set); hit[id] != want {
 					t.Fatalf("seed %d step %d: the index says %t, Touches %t of %+v for %+v", seed, step, hit[id], want, d, set)
 				}
+				checkReasons(t, d, &set, hit[id])
 			}
 		}
 		for id := range reads {

@@ -139,6 +139,7 @@ func TestNothingMissed(t *testing.T) {
 				if got := Touches(reads[i], &set); got != hit[i] {
 					t.Fatalf("seed %d step %d: Touches of %+v is %t, the index says %t", seed, step, v, got, hit[i])
 				}
+				checkReasons(t, reads[i], &set, hit[i])
 				all++
 				if hit[i] {
 					named++

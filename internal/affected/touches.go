@@ -40,22 +40,7 @@ func Touches(reads []Dependency, set *change.Changeset) bool {
 }
 
 // touchedBy reports whether a change of the dependency's table counts.
-func (d *Dependency) touchedBy(c *change.Change) bool {
-	if !touches(c, d.Columns, slices.Contains(d.Columns, AnyColumn)) {
-		return false
-	}
-	if c.Kind != change.Delete || !d.rowsKnown() {
-		return d.Where.Touched(c)
-	}
-	key, ok := keyOf(c, d.Held.Columns)
-	if !ok {
-		return d.Where.Touched(c)
-	}
-	return slices.ContainsFunc(d.Held.Keys, func(values []any) bool {
-		held, _ := encode(nil, values)
-		return string(held) == key
-	})
-}
+func (d *Dependency) touchedBy(c *change.Change) bool { return d.judge(c).Touches() }
 
 // touches looks at columns only. Without AnyColumn an update that leaves the
 // columns as they were does not count.
