@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/internal/follow"
 )
 
 // List follows what an endpoint returns.
 type List struct {
+	live   Live
 	url    string
 	client *follow.Client
 	list   *follow.List
@@ -86,7 +88,36 @@ func (l *List) await(t testing.TB, want string, done func([]follow.Item) bool) {
 	if failure == "" {
 		failure = fmt.Sprintf("not within %v", Patience)
 	}
-	t.Fatalf("%s", l.describe(failure, want))
+	t.Fatalf("%s%s", l.describe(failure, want), l.explanation())
+}
+
+// Explain returns what the list depends on, why it was evaluated and what the
+// newest changes were to it, with all values. It is nil where the server has
+// closed the list.
+func (l *List) Explain() *wakeful.Explanation {
+	live, ok := l.live.(interface {
+		Explain(context.Context, wakeful.Question) (*wakeful.Explanation, error)
+	})
+	if !ok {
+		return nil
+	}
+	var observer string
+	l.look(func() { observer = l.list.Observer })
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	e, err := live.Explain(ctx, wakeful.Question{Observer: observer, Values: true})
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
+// explanation is what a list that does not become what it should is asked next.
+func (l *List) explanation() string {
+	if e := l.Explain(); e != nil {
+		return "\n" + e.String()
+	}
+	return ""
 }
 
 // describe says what is wrong, item by item.

@@ -38,8 +38,9 @@ type Live interface {
 // its own.
 type Server struct {
 	// URL is where the app is: "http://127.0.0.1:41234".
-	URL string
-	t   testing.TB
+	URL  string
+	live Live
+	t    testing.TB
 }
 
 // Start runs live and serves the app until the test ends. The app is what
@@ -58,7 +59,7 @@ func Start(t testing.TB, live Live, app http.Handler) *Server {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	return &Server{URL: server.URL, t: t}
+	return &Server{URL: server.URL, live: live, t: t}
 }
 
 // Observe starts live and the app, and follows the URL. For more than one list
@@ -92,5 +93,5 @@ func (s *Server) Observe(url string, header ...http.Header) *List {
 			s.t.Errorf("wakefultest: %s: %v", url, fault)
 		}
 	})
-	return &List{url: url, client: client, list: list}
+	return &List{live: s.live, url: url, client: client, list: list}
 }

@@ -98,3 +98,25 @@ func TestFailuresSayWhatIsWrong(t *testing.T) {
 		t.Errorf("the failure does not say that want is no JSON: %s", text)
 	}
 }
+
+// TestFailureExplains: a list that did not move tells what it reads and why the
+// newest change was nothing to it.
+func TestFailureExplains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits until Patience is over")
+	}
+	app, live, db := newApp(t)
+	posts := wakefultest.Observe(t, live, app, "/posts?author=7")
+	if _, err := db.Exec("INSERT INTO post (author, title) VALUES (8, 'a')"); err != nil {
+		t.Fatal(err)
+	}
+	text := fails(t, func(t testing.TB) { posts.WaitEqual(t, `[{"id": 1, "title": "a"}]`) })
+	for _, want := range []string{
+		"not within", "SELECT id, title FROM post WHERE author = ?", "post (author, id, title): author = 7",
+		"post: insert does not touch: author = 7 is not met by the new row (author 8)",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the failure does not say %q:\n%s", want, text)
+		}
+	}
+}

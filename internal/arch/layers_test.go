@@ -23,6 +23,7 @@ var layers = [][]string{
 	{"sqlite"},
 	{"internal/query", "internal/affected"},
 	{"internal/observer"},
+	{"internal/explain"},
 	{"internal/worker", "internal/gateway"},
 	{"."},
 	{"wakefultest", "internal/checker"},

@@ -75,7 +75,7 @@ func (w *Worker) disown(o *live, commits []change.Position) {
 	o.own = append(o.own, commits...)
 	o.own = o.own[max(0, len(o.own)-maxOwn):]
 	if o.dirty && o.causes.only(o.isOwn) {
-		o.dirty, o.causes = false, causes{}
+		o.dirty, o.causes, o.trigger = false, causes{}, trigger{}
 	}
 }
 

@@ -54,7 +54,7 @@ func (w *Worker) restart(from change.Position) {
 	w.streaming = true
 	w.cfg.Events.Record(event.Event{Kind: event.SourceBack})
 	for _, o := range w.observers {
-		w.markDirty(o, "")
+		w.markDirty(o, trigger{kind: byRestart})
 	}
 }
 
@@ -82,6 +82,8 @@ func (w *Worker) sourceLost(err error) {
 // note takes in one changeset.
 func (w *Worker) note(c *change.Changeset) {
 	w.moveTo(c.Position)
+	w.noted = time.Now()
+	w.kept.add(c, w.noted)
 	if w.round == nil && len(w.running) == 0 {
 		w.recent.restart(c.Position) // every later snapshot has it
 	} else {
@@ -107,10 +109,17 @@ func (w *Worker) touch(o *live, c *change.Changeset) {
 	if o.isOwn(c.Position) || o.running != nil && planted.Is(planted.FoldLost) {
 		return
 	}
-	w.markDirty(o, c.Position)
+	kind := byChange
+	if o.running != nil {
+		kind = byAgain
+	}
+	w.markDirty(o, trigger{kind, c.Position, tableOf(c), w.noted})
 }
 
-func (w *Worker) markDirty(o *live, stale change.Position) {
+// markDirty has an observer run again; t.position is the first change that its
+// list may lack.
+func (w *Worker) markDirty(o *live, t trigger) {
+	stale := t.position
 	o.causes.add(stale)
 	if o.ended || o.stamp == nil {
 		return
@@ -119,7 +128,7 @@ func (w *Worker) markDirty(o *live, stale change.Position) {
 		o.stale = first(o.stale, stale)
 		return
 	}
-	o.dirty, o.stale = true, stale
+	o.dirty, o.stale, o.trigger = true, stale, t
 	if !o.listed {
 		o.listed = true
 		w.dirty = append(w.dirty, o)
@@ -143,12 +152,12 @@ func (w *Worker) catchUp(o *live) {
 	}
 	changes, complete := w.recent.after(o.stamp)
 	if !complete {
-		w.markDirty(o, "")
+		w.markDirty(o, trigger{kind: byUnknown})
 		return
 	}
 	for _, c := range changes {
 		if !o.isOwn(c.Position) && affected.Touches(o.reads, c) {
-			w.markDirty(o, c.Position)
+			w.markDirty(o, trigger{byAgain, c.Position, tableOf(c), w.noted})
 			if len(o.own) == 0 {
 				return // which changes did it only matters beside own ones
 			}

@@ -36,7 +36,10 @@ type live struct {
 	// newest commits that its runs made themselves.
 	causes causes
 	own    []change.Position
-	echoes int // runs in a row that gave nothing and were caused by runs alone
+	// trigger is what made it dirty first, ran its newest runs: for people.
+	trigger trigger
+	ran     ranLog
+	echoes  int // runs in a row that gave nothing and were caused by runs alone
 
 	shrunk  []affected.Dependency // what a run read, less than reads
 	shrinks int                   // how many runs in a row read just that

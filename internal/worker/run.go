@@ -57,7 +57,9 @@ type run struct {
 	stale  bool
 	since  change.Position
 	causes causes
-	began  time.Time
+	// trigger is why it runs.
+	trigger trigger
+	began   time.Time
 }
 
 // contains reports whether the list that is being made has a change in it.
@@ -84,7 +86,8 @@ func (r *run) doubt() change.Position {
 // start evaluates an observer in a snapshot. r is the round that waits for it.
 func (w *Worker) start(o *live, s *shared, r *round) {
 	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now()}
-	o.running, o.dirty, o.pollDue, o.causes = run, false, false, causes{}
+	run.trigger = o.triggered(run.began)
+	o.running, o.dirty, o.pollDue, o.causes, o.trigger = run, false, false, causes{}, trigger{}
 	w.running[o] = struct{}{}
 	if w.round != nil {
 		w.round.used = true
@@ -123,6 +126,7 @@ func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, 
 	w.disown(o, outcome.Commits)
 	o.pace(w.cfg.MinInterval, r.began, ended)
 	w.record(o, outcome, v)
+	o.remember(r, outcome, v)
 	switch {
 	case v.List != nil && o.stamp == nil:
 		w.begin(o, r, outcome, v)
@@ -159,10 +163,12 @@ func (w *Worker) record(o *live, outcome *observer.Outcome, v *observer.Verdict)
 		}
 		w.cfg.Events.Record(e)
 	} else if v.Response != nil && o.stamp != nil {
-		e.Kind, e.Code = event.EvaluationFailed, fmt.Sprint("status ", v.Response.Status)
+		e.Kind, e.Code = event.EvaluationFailed, statusCode(v.Response.Status)
 		w.cfg.Events.Record(e)
 	}
 }
+
+func statusCode(status int) string { return fmt.Sprint("status ", status) }
 
 // begin makes an observer live with its first list.
 func (w *Worker) begin(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
@@ -237,5 +243,5 @@ func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
 		o.nextPoll = o.notBefore
 		return
 	}
-	w.markDirty(o, r.since)
+	w.markDirty(o, trigger{kind: byRetry, position: r.since})
 }

@@ -138,6 +138,8 @@ type Worker struct {
 	recent    history
 	focus     focus
 	made      made
+	kept      kept
+	noted     time.Time       // when the newest changeset was taken in
 	processed change.Position // every change up to it is taken in
 	reported  change.Position // position of the last progress
 	shown     change.Position // the newest at which a list was evaluated
