@@ -82,8 +82,9 @@ func (w *Worker) sourceLost(err error) {
 // note takes in one changeset.
 func (w *Worker) note(c *change.Changeset) {
 	w.moveTo(c.Position)
-	w.noted = time.Now()
-	w.kept.add(c, w.noted)
+	now := time.Now()
+	w.noted = now.UnixNano()
+	w.kept.add(c, now)
 	if w.round == nil && len(w.running) == 0 {
 		w.recent.restart(c.Position) // every later snapshot has it
 	} else {

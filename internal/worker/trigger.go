@@ -30,7 +30,7 @@ type trigger struct {
 	kind     triggerKind
 	position change.Position // of the change, "" for what no change is the cause of
 	table    string          // that the change is of, "" for several
-	seen     time.Time
+	seen     int64           // Unix nanoseconds, 0 for never
 }
 
 // tableOf is the table that a changeset changes, "" where there are several:
@@ -107,11 +107,8 @@ func (l *ranLog) newest() []explain.Run {
 func (o *live) remember(r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	one := ran{
 		cause: r.trigger.position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind,
-		began: r.began.UnixNano(), took: uint32(min(outcome.Took.Microseconds(), 1<<32-1)),
+		began: r.began.UnixNano(), seen: r.trigger.seen, took: uint32(min(outcome.Took.Microseconds(), 1<<32-1)),
 		ops: uint32(len(v.Ops)), changes: uint16(min(len(r.causes.positions), 1<<16-1)),
-	}
-	if !r.trigger.seen.IsZero() {
-		one.seen = r.trigger.seen.UnixNano()
 	}
 	switch {
 	case v.Problem != nil:

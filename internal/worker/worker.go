@@ -139,7 +139,7 @@ type Worker struct {
 	focus     focus
 	made      made
 	kept      kept
-	noted     time.Time       // when the newest changeset was taken in
+	noted     int64           // when the newest changeset was taken in, Unix nanoseconds
 	processed change.Position // every change up to it is taken in
 	reported  change.Position // position of the last progress
 	shown     change.Position // the newest at which a list was evaluated
