@@ -19,6 +19,7 @@ type history struct {
 	name  string // change.HistoryLen characters
 	bound int    // changes kept
 	wake  chan struct{}
+	hurry chan struct{} // somebody waits for the reader, which may be resting
 
 	mu    sync.Mutex
 	first uint64 // number of sets[0]
@@ -28,7 +29,7 @@ type history struct {
 }
 
 func newHistory(bound int) *history {
-	return &history{name: randomName(), bound: bound, wake: make(chan struct{}, 1), first: 1}
+	return &history{name: randomName(), bound: bound, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), first: 1}
 }
 
 // randomName tells this start from every other: numbers of different starts
@@ -63,6 +64,14 @@ func (h *history) append(set change.Changeset) {
 func (h *history) ring() {
 	select {
 	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// press ends the rest of the reader: it is waited for.
+func (h *history) press() {
+	select {
+	case h.hurry <- struct{}{}:
 	default:
 	}
 }
@@ -145,6 +154,7 @@ func (s *Source) Stream(ctx context.Context, after change.Position) iter.Seq2[ch
 		watching, stop := context.WithCancel(ctx)
 		var done sync.WaitGroup
 		done.Go(func() { s.notice(watching) })
+		done.Go(func() { s.copyLog(watching) })
 		defer done.Wait()
 		defer stop()
 		s.stream(ctx, h, from, yield)
@@ -160,10 +170,26 @@ const (
 	maxLull = 8 * lull
 )
 
-// rest ends a wake that was the n-th in a row within lull of the one before.
-func rest(ctx context.Context, n int) {
-	if n >= burst {
-		sleep(ctx, min(time.Duration(n-burst+1)*lull, maxLull))
+// pauseAfter is the rest after a wake that was the n-th in a row within lull of
+// the one before.
+func pauseAfter(n int) time.Duration {
+	if n < burst {
+		return 0
+	}
+	return min(time.Duration(n-burst+1)*lull, maxLull)
+}
+
+// rest waits until the pause is over, or the reader is waited for.
+func (h *history) rest(ctx context.Context, pause time.Duration) {
+	if pause == 0 {
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-h.hurry:
+	case <-ctx.Done():
 	}
 }
 
@@ -171,6 +197,10 @@ func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func
 	var woken time.Time
 	quick := 0 // wakes that came within lull of the one before
 	for {
+		select {
+		case <-h.hurry: // what is waited for is about to be read
+		default:
+		}
 		sets, reached, err := h.since(from)
 		if err == nil {
 			err = ctx.Err()
@@ -192,11 +222,14 @@ func (s *Source) stream(ctx context.Context, h *history, from uint64, yield func
 		case <-h.wake:
 		case <-ctx.Done():
 		}
-		if time.Since(woken) >= lull {
+		switch {
+		case h.last() == from: // woken by what was read already
+			continue
+		case time.Since(woken) >= lull:
 			quick = 0
-		} else {
+		default:
 			quick++
-			rest(ctx, quick)
+			h.rest(ctx, pauseAfter(quick))
 		}
 		woken = time.Now()
 	}

@@ -100,7 +100,7 @@ func (l *lookout) rest(ctx context.Context) {
 		l.quick = 0
 	} else if l.quick++; l.quick >= burst {
 		l.watch.hear(false)
-		rest(ctx, l.quick)
+		sleep(ctx, pauseAfter(l.quick))
 		l.watch.hear(true)
 	}
 	l.told = time.Now()

@@ -107,6 +107,7 @@ func (s *Source) pin(r *reader) (*Snapshot, error) {
 		}
 		after, ok := s.index.read()
 		if !known || ok && after.same(before) {
+			h.press()
 			return &Snapshot{source: s, reader: r, pinned: r.Pin(), version: version, history: h, number: h.last()}, nil
 		}
 		if err := r.Do(func(conn driver.Conn) error { return run(conn, "ROLLBACK") }); err != nil {
