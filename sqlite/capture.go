@@ -136,6 +136,9 @@ func (c *capture) settle(err error) {
 		return
 	}
 	now, ok := c.source.index.read()
+	if ok {
+		c.source.copier.grown(now.frame)
+	}
 	if c.known && ok && c.tx.wrote && now.same(c.at) {
 		return // the transaction is still open
 	}

@@ -27,7 +27,10 @@
 //
 // Open switches the file to WAL mode, which stays with the file, and sets a
 // busy timeout of 5 s, foreign_keys on and synchronous NORMAL for each
-// connection. All that writes the file must be on this host (WAL's own
+// connection. While the stream is read, the log is copied into the file beside
+// the commits and not within them; only where they leave no gap it grows to
+// 40 MB and one of them does it (Config.Pragmas with a wal_autocheckpoint leaves
+// all of it to SQLite). All that writes the file must be on this host (WAL's own
 // condition). While a source lives, no code of the process may open and close
 // the database file or its -shm file by other means than SQLite: closing any
 // descriptor of a file drops the POSIX locks that the process holds on it.

@@ -79,6 +79,7 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	}
 	s.history.Store(newHistory(s.keep))
 	s.logged.install = c.TriggerLog
+	s.copier = newCopier(c.sets("wal_autocheckpoint"))
 	if err := s.attach(); err != nil {
 		return nil, nil, explain(path, err)
 	}
@@ -132,9 +133,9 @@ func (c Config) dsn(path string) string {
 	for _, own := range []string{
 		"busy_timeout(" + strconv.FormatInt(timeout.Milliseconds(), 10) + ")",
 		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+		"wal_autocheckpoint(" + strconv.Itoa(maxFrames) + ")",
 	} {
-		given := func(p string) bool { return pragmaName(p) == pragmaName(own) }
-		if !slices.ContainsFunc(pragmas, given) { // the driver sorts them: the last one of a name is not the one given last
+		if !c.sets(pragmaName(own)) { // the driver sorts them: the last one of a name is not the one given last
 			pragmas = append(pragmas, own)
 		}
 	}
@@ -145,6 +146,12 @@ func (c Config) dsn(path string) string {
 	}
 	name := url.URL{Path: slashed}
 	return "file://" + name.EscapedPath() + "?" + query.Encode()
+}
+
+// sets reports whether the user sets a pragma himself.
+func (c Config) sets(name string) bool {
+	given := func(p string) bool { return pragmaName(p) == name }
+	return slices.ContainsFunc(c.Pragmas, given) || slices.ContainsFunc(c.Parameters["_pragma"], given)
 }
 
 func pragmaName(pragma string) string {

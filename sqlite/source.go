@@ -37,6 +37,7 @@ type Source struct {
 	seen  header      // the newest commit that is in the history
 
 	logged triggerLog
+	copier copier
 
 	// meta is a raw connection for questions about the schema. It also keeps
 	// the wal-index alive. Locked after mu.
