@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+
 	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/floor"
 	"github.com/wakeful-dev/wakeful/bench/load"
@@ -48,10 +51,24 @@ func (s *stage) appOf(d app.Database) (p *role.Process, addr string) {
 
 // floor starts a floor.
 func (s *stage) floor(name string) (p *role.Process, addr string) {
+	return s.floorWith(name, app.Database{Folder: s.folder})
+}
+
+// floorWith starts a floor on a database.
+func (s *stage) floorWith(name string, d app.Database) (p *role.Process, addr string) {
 	p = s.start("floor " + name)
 	var opened floor.Opened
-	s.call(p, "open", app.Database{Folder: s.folder}, &opened)
+	s.call(p, "open", d, &opened)
 	return p, opened.Addr
+}
+
+// sub is a folder of that name, for servers that are not to share a file.
+func (s *stage) sub(name string) string {
+	folder := filepath.Join(s.folder, name)
+	if err := os.MkdirAll(folder, 0o755); err != nil && s.err == nil {
+		s.err = err
+	}
+	return folder
 }
 
 // The crowds of a measurement.

@@ -6,6 +6,7 @@
 package app
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -53,6 +54,7 @@ func (h *Handlers) Mux() http.Handler {
 	mux.Handle("GET /owned", mark(http.HandlerFunc(h.owned)))
 	mux.HandleFunc("POST /write", h.write)
 	mux.HandleFunc("POST /drop", h.drop)
+	h.goods(mux, mark)
 	return mux
 }
 
@@ -75,27 +77,31 @@ func (h *Handlers) owned(w http.ResponseWriter, r *http.Request) {
 // query answers with the rows of a statement, about so many.
 func (h *Handlers) query(w http.ResponseWriter, r *http.Request, about int, text string, args ...any) {
 	h.Statements.Add(1)
-	rows, err := h.DB.QueryContext(r.Context(), text, args...)
+	items, err := Select(r.Context(), h.DB, about, text, args...)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(items) // the client is gone: nobody to tell
+}
+
+// Select returns the rows of a statement, about so many.
+func Select(ctx context.Context, db *sql.DB, about int, text string, args ...any) ([]item, error) {
+	rows, err := db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	items := make([]item, 0, about)
 	for rows.Next() {
 		var i item
 		if err := rows.Scan(&i.ID, &i.Name, &i.Score); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
+			return nil, err
 		}
 		items = append(items, i)
 	}
-	if err := rows.Err(); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(items) // the client is gone: nobody to tell
+	return items, rows.Err()
 }
 
 // write sets the score of a row: POST /write?id=3&score=1000007.

@@ -18,6 +18,7 @@ type Database struct {
 	Folder     string `json:"folder"`
 	TriggerLog bool   `json:"trigger_log,omitempty"`
 	Owners     int    `json:"owners,omitempty"` // who have rows of their own
+	Goods      Goods  `json:"goods"`
 }
 
 // Opened answers "open" with where the app listens.
@@ -32,6 +33,7 @@ type Counts struct {
 	Snapshots   uint64 `json:"snapshots"`   // sent to clients that could not be continued
 	Sockets     uint64 `json:"sockets"`     // open now
 	Observers   uint64 `json:"observers"`   // live now
+	CPU         int64  `json:"cpu"`         // nanoseconds that the process has used
 }
 
 // app is the live app, in one process.
@@ -57,7 +59,7 @@ const file = "live.db"
 
 func (a *app) open(d Database) (any, error) {
 	path := filepath.Join(d.Folder, file)
-	if err := fill(path, d.Owners); err != nil {
+	if err := fill(path, d); err != nil {
 		return nil, err
 	}
 	db, source, err := sqlite.Config{Path: path, TriggerLog: d.TriggerLog}.Open()
@@ -77,22 +79,23 @@ func (a *app) open(d Database) (any, error) {
 }
 
 // fill makes the file before it is opened as any app's that was there first.
-func fill(path string, owners int) error {
+func fill(path string, d Database) error {
 	db, err := OpenBare(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(Fill(db, owners), db.Close())
+	return errors.Join(Fill(db, d.Owners), FillGoods(db, d.Goods), db.Close())
 }
 
 func (a *app) counts(role.None) (any, error) {
-	counts := a.live.Status().Counts
+	counts := a.live.Counts()
 	return Counts{
 		Statements:  a.handlers.Statements.Load(),
 		Evaluations: counts["evaluated"],
 		Snapshots:   counts["snapshot sent"],
 		Sockets:     counts["socket opened"] - counts["socket closed"],
 		Observers:   counts["observer opened"] - counts["observer ended"],
+		CPU:         role.Spent(),
 	}, nil
 }
 

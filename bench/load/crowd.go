@@ -43,7 +43,8 @@ type crowd struct {
 	left   atomic.Int64
 	done   chan int64 // role.Now of the last arrival
 	extra  atomic.Int64
-	listed atomic.Int64 // bytes that the GETs brought
+	listed atomic.Int64           // bytes that the GETs brought
+	watch  atomic.Pointer[stream] // takes the frames while it runs
 
 	mu     sync.Mutex
 	frames []string // of the first socket, since expect
@@ -89,6 +90,10 @@ func (c *crowd) arrived() (int64, error) {
 
 // text takes one text frame.
 func (c *crowd) text(s *socket, payload []byte) {
+	if stream := c.watch.Load(); stream != nil {
+		stream.take(payload)
+		return
+	}
 	if needle := c.needle.Load(); needle != nil && bytes.Contains(payload, *needle) {
 		switch left := c.left.Add(-1); {
 		case left == 0:

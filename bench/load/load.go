@@ -77,6 +77,10 @@ func Verbs() map[string]role.Verb {
 		"back":      role.Do(l.back),
 		"drop row":  role.Do(l.dropRow),
 		"requests":  role.Do(requests),
+		"connect":   role.Do(l.connect),
+		"observe":   role.Do(l.observe),
+		"strike":    role.Do(l.strike),
+		"stream":    role.Do(l.stream),
 	}
 }
 
