@@ -97,6 +97,9 @@ type Pinned struct {
 	rows   map[*pinnedRows]struct{} // open ones, guarded by reader.mu
 }
 
+// Closed stands for the connection of a snapshot that has been given back.
+var Closed = &Pinned{reader: &Reader{}}
+
 // Close ends the rows that are still open, after the call that is being made,
 // and then runs end on the connection while no other call is made. Later calls
 // do nothing.

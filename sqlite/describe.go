@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/wakeful-dev/wakeful/readset"
+	"github.com/wakeful-dev/wakeful/sqldb"
 	driversqlite "modernc.org/sqlite"
 )
 
@@ -69,8 +70,12 @@ func (s *Source) describeIn(snapshot *Snapshot, text string) (statement *readset
 	if statement = s.descriptions.get(snapshot.version, text); statement != nil {
 		return statement, nil
 	}
-	err = snapshot.pinned.Do(func(conn driver.Conn) error {
-		statement, err = s.describe(conn, snapshot.reader.auth, snapshot.version, text)
+	in := snapshot.open.Load()
+	if in == nil {
+		return nil, sqldb.ErrSnapshotClosed
+	}
+	err = in.pinned.Do(func(conn driver.Conn) error {
+		statement, err = s.describe(conn, in.reader.auth, snapshot.version, text)
 		return err
 	})
 	return statement, err

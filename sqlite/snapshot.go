@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/source"
@@ -23,16 +24,22 @@ type reader struct {
 }
 
 // Snapshot is a read transaction whose place in the commit order is exactly
-// known.
+// known. Closed it is asked for that place only, for as long as somebody has a
+// list of it: then it holds no connection.
 type Snapshot struct {
 	source  *Source
-	reader  *reader
-	pinned  *sqldb.Pinned
-	version int64 // of the schema
+	open    atomic.Pointer[opened] // nil when it is closed
+	version int64                  // of the schema
 	history *history
 	number  uint64
 	once    sync.Once
 	err     error
+}
+
+// opened is the connection that a snapshot stands in.
+type opened struct {
+	reader *reader
+	pinned *sqldb.Pinned
 }
 
 // Position is the newest commit that the snapshot contains.
@@ -45,8 +52,10 @@ func (s *Snapshot) Contains(set *change.Changeset) bool { return s.Position().Re
 // rows that are still open end with sqldb.ErrSnapshotClosed.
 func (s *Snapshot) Close() error {
 	s.once.Do(func() {
-		s.err = s.pinned.Close(func(conn driver.Conn) error { return run(conn, "ROLLBACK") })
-		s.source.giveBack(s.reader, s.err)
+		in := s.open.Load()
+		s.err = in.pinned.Close(func(conn driver.Conn) error { return run(conn, "ROLLBACK") })
+		s.open.Store(nil)
+		s.source.giveBack(in.reader, s.err)
 	})
 	return s.err
 }
@@ -108,7 +117,9 @@ func (s *Source) pin(r *reader) (*Snapshot, error) {
 		after, ok := s.index.read()
 		if !known || ok && after.same(before) {
 			h.press()
-			return &Snapshot{source: s, reader: r, pinned: r.Pin(), version: version, history: h, number: h.last()}, nil
+			snapshot := &Snapshot{source: s, version: version, history: h, number: h.last()}
+			snapshot.open.Store(&opened{r, r.Pin()})
+			return snapshot, nil
 		}
 		if err := r.Do(func(conn driver.Conn) error { return run(conn, "ROLLBACK") }); err != nil {
 			return nil, err
@@ -174,7 +185,10 @@ func (s *Source) giveBack(r *reader, err error) {
 // Pinned returns the connection of a snapshot of this source.
 func (s *Source) Pinned(snapshot source.Snapshot) *sqldb.Pinned {
 	if own, ok := snapshot.(*Snapshot); ok && own.source == s {
-		return own.pinned
+		if in := own.open.Load(); in != nil {
+			return in.pinned
+		}
+		return sqldb.Closed
 	}
 	return nil
 }
