@@ -101,6 +101,9 @@ func (s *session) await(observer string, n int) {
 	if s.awaited[observer] += n; s.awaited[observer] == 0 {
 		delete(s.awaited, observer)
 	}
+	if len(s.awaited) == 0 {
+		s.awaited = nil // an empty map is larger than what the session is else
+	}
 }
 
 // rewind takes the subscriptions that a resume does not name back to where

@@ -116,6 +116,9 @@ func (s *session) behind(p *progress) []string {
 			behind = append(behind, f.observer)
 		}
 	}
+	if len(s.unheard) == 0 {
+		s.unheard = nil
+	}
 	for _, observer := range p.Behind {
 		if s.subs[observer] != nil {
 			behind = append(behind, observer)
