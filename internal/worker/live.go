@@ -12,15 +12,16 @@ import (
 	"github.com/wakeful-dev/wakeful/source"
 )
 
-// live is an observer and when it runs.
+// live is an observer and when it runs. It is in one piece with all that there
+// is one of for each observer: that is what memory is made of.
 type live struct {
-	*observer.Observer
+	observer.Observer
 	// stamp is the snapshot in which the current list was evaluated.
 	stamp source.Snapshot
 	reads []affected.Dependency
 	// arguments remembers what its evaluations sent, understood how the
 	// statements of the newest were read.
-	arguments  *query.Arguments
+	arguments  query.Arguments
 	understood []observer.Understood
 	followers  []string // gateways, each once
 	waiting    []waiter

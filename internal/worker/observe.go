@@ -68,8 +68,8 @@ func unavailable(err error) *wire.Problem {
 // open begins an observer and its first evaluation.
 func (w *Worker) open(m *bus.Observe) *live {
 	o := &live{
-		Observer:  observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes),
-		arguments: query.NewArguments(m.Request.URL),
+		Observer:  *observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes),
+		arguments: *query.NewArguments(m.Request.URL),
 	}
 	w.observers[m.Observer] = o
 	w.waiting = append(w.waiting, o)

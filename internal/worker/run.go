@@ -205,7 +205,7 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 	} else {
 		w.polled[o] = struct{}{}
 	}
-	reads, understood := observer.Needs(outcome.Reads, &w.queries, o.arguments, time.Now())
+	reads, understood := observer.Needs(outcome.Reads, &w.queries, &o.arguments, time.Now())
 	if len(understood) > 0 {
 		o.understood = understood
 	}
