@@ -23,6 +23,11 @@ type View struct {
 	// those of the identity. Nil: every header that can matter. Fewer headers
 	// mean that more clients share an observer.
 	Headers []string
+	// Public says that everybody may see the result and that it is the same for
+	// all. Such a view is evaluated without credentials, and with no header but
+	// those in Headers (nil is none), so nothing of one client can get into it;
+	// all clients share an observer, and caches may carry its long polls.
+	Public bool
 	// MinInterval is the least time between two evaluations.
 	MinInterval time.Duration
 }
@@ -65,7 +70,7 @@ func Observe(ctx context.Context, key ...string) {
 }
 
 func (v View) mark(r *http.Request) *mark.View {
-	view := &mark.View{Name: v.Name, Key: v.Key, Headers: v.Headers, MinInterval: v.MinInterval}
+	view := &mark.View{Name: v.Name, Key: v.Key, Headers: v.Headers, Public: v.Public, MinInterval: v.MinInterval}
 	if len(view.Key) == 0 {
 		view.Key = []string{"id"}
 	}

@@ -73,13 +73,17 @@ type Config struct {
 	// SocketPrefix is the route of sockets; default "/ws/".
 	SocketPrefix string
 
-	// SessionTTL is how long a session lives without a socket; default 60 s.
+	// SessionTTL is how long a session lives without a socket, and an observer
+	// after its last long poll; default 60 s.
 	SessionTTL time.Duration
 	// V1SessionTTL is how long it is remembered what a version 1 client holds;
 	// default 1 h.
 	V1SessionTTL time.Duration
 	// Heartbeat is the longest silence on a socket; default 25 s.
 	Heartbeat time.Duration
+	// PollWait is the longest that a long poll is held, whatever it asks for;
+	// default 60 s. A proxy in front must wait longer.
+	PollWait time.Duration
 	// Linger is how long an observer that nobody follows is kept; default 30 s.
 	Linger time.Duration
 	// MinInterval is the least time between two evaluations of one observer;
@@ -111,6 +115,7 @@ type Config struct {
 type Limits struct {
 	Subscriptions   int // of a session; default 1,000
 	Sessions        int // of an identity, or of an address without one; default 100
+	Polls           int // held at once, of an identity, or of an address without one; default 100
 	Items           int // of one result; default 10,000
 	Undelivered     int // bytes of a session's unsent diffs; default 1 MiB
 	LogDiffs        int // diffs kept per observer for resume; default 1,000
@@ -172,10 +177,10 @@ func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 	return gateway.Config{
 		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
-		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat, Drain: cfg.Drain,
+		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat, Drain: cfg.Drain, PollWait: cfg.PollWait,
 		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events,
 		Limits: gateway.Limits{
-			Subscriptions: l.Subscriptions, Sessions: l.Sessions, Undelivered: l.Undelivered,
+			Subscriptions: l.Subscriptions, Sessions: l.Sessions, Polls: l.Polls, Undelivered: l.Undelivered,
 			LogDiffs: l.LogDiffs, LogBytes: l.LogBytes, FrameBytes: l.FrameBytes,
 			FramesPerSecond: l.FramesPerSecond, FrameBurst: l.FrameBurst, Items: l.Items, Stall: l.Stall,
 		},

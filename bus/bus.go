@@ -77,6 +77,9 @@ type Request struct {
 	Header     map[string][]string `json:"header"`
 	RemoteAddr string              `json:"remote_addr,omitempty"`
 	TLS        bool                `json:"tls,omitempty"`
+	// Credentials is equal for requests with equal credentials, "" without any.
+	// It is a keyed hash: it proves nothing.
+	Credentials string `json:"credentials,omitempty"`
 }
 
 // Observe asks the owner to observe a request, and to send its diffs to the

@@ -31,6 +31,7 @@ const (
 	CodeResultTooLarge       Code = "result_too_large"
 	CodeTooManySubscriptions Code = "too_many_subscriptions"
 	CodeTooManySessions      Code = "too_many_sessions"
+	CodeTooManyPolls         Code = "too_many_polls"
 	CodePositionTimeout      Code = "position_timeout"
 	CodeSessionLost          Code = "session_lost"
 	CodeUnavailable          Code = "unavailable"

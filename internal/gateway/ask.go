@@ -172,7 +172,7 @@ func (g *Gateway) forget(f *feed, leave bool) {
 	defer g.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gone || f.asking > 0 || len(f.subs) > 0 {
+	if f.gone || f.asking+f.holding > 0 || len(f.subs) > 0 {
 		return
 	}
 	f.gone = true

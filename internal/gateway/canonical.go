@@ -59,7 +59,10 @@ var notForwarded = []string{
 
 // counts reports whether a header tells observers apart.
 func counts(name string, view *mark.View) bool {
-	if view != nil && view.Headers != nil {
+	if view != nil && view.Public && isCredential(name) {
+		return false
+	}
+	if view != nil && (view.Headers != nil || view.Public) {
 		return slices.ContainsFunc(view.Headers, func(h string) bool { return strings.EqualFold(h, name) })
 	}
 	name = strings.ToLower(name)

@@ -59,6 +59,8 @@ type Config struct {
 	// StartWait is how long a version 2 client may take to resume or to
 	// authenticate, and unsubscribe waits for a proof. Default 5 s.
 	StartWait time.Duration
+	// PollWait is the longest wait of a long poll; more is cut. Default 60 s.
+	PollWait time.Duration
 	// AnswerWait bounds the wait for the worker's answer. Default 30 s.
 	AnswerWait time.Duration
 	// Drain is the time over which a shutdown closes sockets, and then over
@@ -83,6 +85,7 @@ type Config struct {
 type Limits struct {
 	Subscriptions   int // of a session; default 1,000
 	Sessions        int // of an identity, or of an address without one; default 100
+	Polls           int // held at once, of an identity, or of an address without one; default 100
 	Undelivered     int // bytes of a session's unsent diffs; default 1 MiB
 	LogDiffs        int // of an observer, for resume; default 1,000
 	LogBytes        int // of an observer, for resume; default 1 MiB
@@ -104,7 +107,7 @@ func (l Limits) withDefaults() Limits {
 		value *int
 		or    int
 	}{
-		{&l.Subscriptions, 1000}, {&l.Sessions, 100}, {&l.Undelivered, 1 << 20},
+		{&l.Subscriptions, 1000}, {&l.Sessions, 100}, {&l.Polls, 100}, {&l.Undelivered, 1 << 20},
 		{&l.LogDiffs, 1000}, {&l.LogBytes, 1 << 20}, {&l.FrameBytes, 64 << 10},
 		{&l.FramesPerSecond, 50}, {&l.FrameBurst, 200}, {&l.Items, 10_000},
 	} {
@@ -153,7 +156,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{&c.SessionTTL, time.Minute}, {&c.V1SessionTTL, time.Hour}, {&c.Heartbeat, 25 * time.Second},
 		{&c.Linger, 5 * time.Second}, {&c.StaleAfter, 10 * time.Second}, {&c.StartWait, 5 * time.Second},
-		{&c.AnswerWait, 30 * time.Second}, {&c.Drain, 3 * time.Second},
+		{&c.AnswerWait, 30 * time.Second}, {&c.PollWait, time.Minute}, {&c.Drain, 3 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.or

@@ -95,7 +95,11 @@ func (g *Gateway) revive(s *session, who *claim, p *peer) {
 }
 
 func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
-	if g.observerID(d.Host, d.URL, who.identity, d.Header) != d.Observer {
+	identity := who.identity
+	if g.observerID(d.Host, d.URL, "", d.Header) == d.Observer {
+		identity = "" // a public view's, or what nobody has to prove anything for
+	}
+	if g.observerID(d.Host, d.URL, identity, d.Header) != d.Observer {
 		s.finishDormant(d, wire.Closed{Observer: d.Observer, Code: wire.CodePermissionRevoked})
 		return
 	}
@@ -105,10 +109,10 @@ func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
 			header[name] = values
 		}
 	}
-	request := g.evaluated(&bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}, who.identity)
-	want := &subscription{session: s.id, claim: who, observer: d.Observer, request: request, asleep: d}
+	request := g.evaluated(&bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}, identity)
+	want := &subscription{session: s.id, claim: who, identity: identity, observer: d.Observer, request: request, asleep: d}
 	message := &bus.Observe{Observer: d.Observer, Request: *request}
-	g.ask(who.identity, message, func(o *bus.Observed, w *wakes) {
+	g.ask(identity, message, func(o *bus.Observed, w *wakes) {
 		if g.session(s.id) != s {
 			return
 		}

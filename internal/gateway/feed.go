@@ -24,7 +24,8 @@ type feed struct {
 	state atomic.Pointer[state]     // nil until the worker answered
 	view  atomic.Pointer[mark.View] // what the route says, where a client came over it
 
-	asking int // asks under way; guarded by Gateway.mu
+	asking  int // asks under way; guarded by Gateway.mu
+	holding int // polls under way; guarded by Gateway.mu
 
 	// begun is when the worker began to count us among the followers: what it
 	// said of its progress up to then did not speak for this list, which was
@@ -38,7 +39,10 @@ type feed struct {
 	request  *bus.Request
 	subs     []*sub
 	unused   time.Time // since when nobody follows
-	log      []*entry  // log[0] is the point where the log begins: nobody reads its body
+	polled   time.Time // when the last poll ended
+	grants   map[string]*grant
+	turned   chan struct{} // closed when the list changes; nil where nobody waits
+	log      []*entry      // log[0] is the point where the log begins: nobody reads its body
 	logBytes int
 }
 
@@ -100,6 +104,7 @@ func (f *feed) publish(st, next *state, w *wakes) {
 	st.tail.next.Store(next.tail)
 	f.state.Store(next)
 	f.extendLog(next.tail)
+	f.turn()
 	for _, sub := range f.subs {
 		s := sub.session
 		s.mu.Lock()
@@ -257,6 +262,7 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	f.unused = time.Now()
 	st := f.state.Swap(nil)
 	f.dropLog()
+	f.turn()
 	for _, sub := range subs {
 		s := sub.session
 		s.mu.Lock()

@@ -58,6 +58,7 @@ type Gateway struct {
 	sessions map[string]*session
 	held     map[string]int // sessions by who holds them
 	lost     lostSessions   // version 1 sessions that cannot be continued, and since when
+	polls    map[string]int // under way, by who asks
 	feeds    map[string]*feed
 	asks     map[uint64]*ask
 	lastAsk  uint64
@@ -110,6 +111,7 @@ func New(cfg Config) (*Gateway, error) {
 		sessions: map[string]*session{},
 		held:     map[string]int{},
 		lost:     lostSessions{},
+		polls:    map[string]int{},
 		feeds:    map[string]*feed{},
 		asks:     map[uint64]*ask{},
 		sockets:  map[*socket]struct{}{},

@@ -31,8 +31,12 @@ func (g *Gateway) Wrap(app http.Handler) http.Handler {
 		switch want, session := wantOf(r); want {
 		case wantObserve:
 			g.serveObserve(w, r, session)
+		case wantPoll:
+			g.servePoll(w, r)
 		default:
-			app.ServeHTTP(w, r)
+			if !g.preflightPoll(w, r) {
+				app.ServeHTTP(w, r)
+			}
 		}
 	})
 }
@@ -43,6 +47,7 @@ type want uint8
 const (
 	wantView    want = iota // the view's own answer
 	wantObserve             // to follow the view in a session
+	wantPoll                // the list, or to wait until it is another
 )
 
 // wantOf says what a request asks for, should its route be marked. session is
@@ -55,6 +60,9 @@ func wantOf(r *http.Request) (w want, session string) {
 		if session, asked := observing(r.URL.RawQuery); asked {
 			return wantObserve, session
 		}
+	}
+	if _, asked := preferredWait(r.Header); asked {
+		return wantPoll, ""
 	}
 	return wantView, ""
 }
@@ -98,32 +106,47 @@ func (g *Gateway) marked(w http.ResponseWriter, r *http.Request) *mark.View {
 	return view
 }
 
+// wish reads from a GET who wants to see what, and how new it must be.
+func (g *Gateway) wish(r *http.Request, view *mark.View) (*subscription, *wire.Problem) {
+	if g.foreignGet(r) {
+		return nil, wire.NewProblem(http.StatusForbidden, wire.CodeCrossSite, "a page of another site may not observe")
+	}
+	after, err := headerPosition(r)
+	if err != nil {
+		return nil, wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, "Wakeful-Position: not a position")
+	}
+	who, err := g.claimOf(r)
+	if err != nil {
+		return nil, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
+	}
+	want := &subscription{claim: who, after: after}
+	g.aim(want, r, view)
+	return want, nil
+}
+
+// aim says which observer a wish is for, and with which request the worker
+// evaluates it.
+func (g *Gateway) aim(want *subscription, r *http.Request, view *mark.View) {
+	want.view, want.identity, want.request = view, want.claim.identity, busRequest(r)
+	if view.Public {
+		want.identity = ""
+		publish(want.request, view)
+	}
+	want.request = g.evaluated(want.request, want.identity)
+	want.observer = g.observerID(r.Host, want.request.URL, want.identity, canonicalHeaders(want.request.Header, view))
+}
+
 // observe subscribes a session and answers with the list, or returns why not.
 func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, view *mark.View) *wire.Problem {
 	if !validSession(id) {
 		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadSession,
 			"observe: want 1 to 100 characters of A-Z a-z 0-9 _ -")
 	}
-	if g.foreignGet(r) {
-		return wire.NewProblem(http.StatusForbidden, wire.CodeCrossSite, "a page of another site may not observe")
+	want, problem := g.wish(r, view)
+	if problem != nil {
+		return problem
 	}
-	after, err := headerPosition(r)
-	if err != nil {
-		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, "Wakeful-Position: not a position")
-	}
-	who, err := g.claimOf(r)
-	if err != nil {
-		return wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
-	}
-	request := g.evaluated(busRequest(r), who.identity)
-	want := &subscription{
-		session:  id,
-		claim:    who,
-		request:  request,
-		observer: g.observerID(request.Host, request.URL, who.identity, canonicalHeaders(request.Header, view)),
-		after:    after,
-		view:     view,
-	}
+	want.session = id
 	got, problem := g.subscribe(r.Context(), want)
 	if problem != nil {
 		return problem
@@ -132,10 +155,11 @@ func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, vie
 		passThrough(w, got.response)
 		return nil
 	}
-	who.setCookie(w.Header(), r.TLS != nil)
+	want.claim.setCookie(w.Header(), r.TLS != nil)
 	// Asked before: a client that closes its connection when it has the answer
 	// has the answer.
-	if err = r.Context().Err(); err == nil {
+	err := r.Context().Err()
+	if err == nil {
 		err = writeEnvelope(w, got.snapshot)
 	}
 	g.answered(got, err == nil)

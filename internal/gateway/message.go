@@ -197,8 +197,7 @@ func (g *Gateway) subscribeOver(r *http.Request, want *subscription) *wire.Probl
 	if view == nil {
 		return wire.NewProblem(status, wire.CodeNotObservable, fmt.Sprintf("the route is not observable; it answered %d", status))
 	}
-	want.request, want.view = g.evaluated(busRequest(r), want.claim.identity), view
-	want.observer = g.observerID(r.Host, want.request.URL, want.claim.identity, canonicalHeaders(want.request.Header, view))
+	g.aim(want, r, view)
 	if want.replaces == want.observer {
 		want.replaces = ""
 	}

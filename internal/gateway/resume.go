@@ -44,7 +44,7 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	defer f.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.gone || f.request == nil || f.state.Load() == nil || s.subs[observer] == nil && f.identity != c.who.identity {
+	if f.gone || f.request == nil || f.state.Load() == nil || s.subs[observer] == nil && f.identity != "" && f.identity != c.who.identity {
 		return false
 	}
 	want := &subscription{request: f.request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}

@@ -12,6 +12,7 @@ import (
 type Status struct {
 	Sessions      int          `json:"sessions"`
 	Sockets       int          `json:"sockets"`
+	Polls         int          `json:"polls"` // long polls under way
 	Subscriptions int          `json:"subscriptions"`
 	Feeds         []FeedStatus `json:"feeds"` // the largest audience first
 }
@@ -29,6 +30,9 @@ type FeedStatus struct {
 func (g *Gateway) Status() Status {
 	g.mu.Lock()
 	status := Status{Sessions: len(g.sessions), Sockets: len(g.sockets)}
+	for _, n := range g.polls {
+		status.Polls += n
+	}
 	feeds := make([]*feed, 0, len(g.feeds))
 	for _, f := range g.feeds {
 		feeds = append(feeds, f)

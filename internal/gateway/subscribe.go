@@ -17,6 +17,7 @@ import (
 type subscription struct {
 	session  string
 	claim    *claim
+	identity string // hash of whose rights the observer has: the claim's, or nobody's
 	observer string
 	request  *bus.Request
 	after    change.Position // the list must not be older
@@ -78,7 +79,7 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 	if want.since.Epoch != "" {
 		g.prepare(want, message)
 	}
-	g.ask(want.claim.identity, message, func(o *bus.Observed, w *wakes) {
+	g.ask(want.identity, message, func(o *bus.Observed, w *wakes) {
 		if want.state.CompareAndSwap(waiting, taken) {
 			got, problem := g.take(want, o, w)
 			done <- outcome{got, problem}
@@ -101,7 +102,7 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 func (g *Gateway) prepare(want *subscription, message *bus.Observe) {
 	if f := g.feed(want.observer); f == nil || f.state.Load() == nil {
 		first := *message
-		g.ask(want.claim.identity, &first, func(*bus.Observed, *wakes) {})
+		g.ask(want.identity, &first, func(*bus.Observed, *wakes) {})
 	}
 	message.Epoch, message.Seq = want.since.Epoch, want.since.Seq
 }
@@ -210,19 +211,7 @@ func (f *feed) share(request *bus.Request) *bus.Request {
 	if f.request == nil || len(f.subs) == 0 {
 		f.request = request
 	}
-	same := func(name string) bool {
-		a, b := f.request.Header[name], request.Header[name]
-		if len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if a[i] != b[i] {
-				return false
-			}
-		}
-		return true
-	}
-	if f.request.URL == request.URL && same("Authorization") && same("Cookie") {
+	if f.request.URL == request.URL && f.request.Credentials == request.Credentials {
 		return f.request
 	}
 	return request

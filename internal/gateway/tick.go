@@ -34,7 +34,7 @@ func (g *Gateway) tick(now time.Time) {
 	}
 	for _, f := range feeds {
 		f.mu.Lock()
-		idle := len(f.subs) == 0 && now.Sub(f.unused) >= g.Linger
+		idle := len(f.subs) == 0 && now.Sub(f.unused) >= g.Linger && now.Sub(f.polled) >= g.SessionTTL
 		f.mu.Unlock()
 		if idle {
 			g.forget(f, true)

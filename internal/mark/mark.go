@@ -22,6 +22,9 @@ type View struct {
 	// Headers lists the request headers that the answer depends on beside the
 	// identity. Nil: every one that can matter.
 	Headers []string
+	// Public says that everybody may see the result, and that nothing of a
+	// request but its URL and Headers counts. Nil Headers are none then.
+	Public bool
 	// MinInterval is the least time from one evaluation to the next.
 	MinInterval time.Duration
 }
