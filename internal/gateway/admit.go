@@ -90,6 +90,7 @@ func (s *session) leave(c *socket) {
 		c.proof.gone = now
 	}
 	if s.socket == c {
+		s.settled(s.replies)
 		s.socket, s.since, s.replies = nil, now, nil
 	}
 }

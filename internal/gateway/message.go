@@ -9,9 +9,6 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
-// maxSubscribing bounds the subscribe frames of one socket under way.
-const maxSubscribing = 64
-
 // greet sends hello. Nothing else goes out before the client's first resume.
 func (c *socket) greet() {
 	limits := &c.gateway.Limits
@@ -78,6 +75,9 @@ func (c *socket) notAdmitted() error {
 // authenticate takes a token, which stands for an Authorization header in all
 // that the client asks for from now on.
 func (c *socket) authenticate(token string) error {
+	if !validValue(token) {
+		return &frameError{wire.CloseBadRequest, "a token holds no control characters"}
+	}
 	c.peer.authorize(token)
 	r, err := c.peer.request(c.ctx, "/", nil)
 	if err != nil {
@@ -124,21 +124,6 @@ func (c *socket) pongTo(id wire.ID) {
 	c.after(wire.AppendPong(nil, &wire.Pong{ID: id}))
 }
 
-// after sends a message behind all that is due.
-func (c *socket) after(text []byte) {
-	s := c.owner()
-	if s == nil {
-		c.reply(c.coding.append(nil, text))
-		return
-	}
-	s.mu.Lock()
-	if s.socket == c && len(s.replies) < 4*maxSubscribing {
-		s.replies = append(s.replies, text)
-	}
-	s.mu.Unlock()
-	c.wake()
-}
-
 // subscribe handles a subscribe frame. The view is asked in a goroutine of its
 // own, which ends with the socket.
 func (c *socket) subscribe(s *session, m *wire.Subscribe) {
@@ -147,6 +132,10 @@ func (c *socket) subscribe(s *session, m *wire.Subscribe) {
 		name = http.CanonicalHeaderKey(name)
 		if !c.gateway.headers[name] {
 			c.tell(&wire.Error{ID: m.ID, Code: wire.CodeBadRequest, Detail: fmt.Sprintf("header %.40q may not be set", name)})
+			return
+		}
+		if !validValue(value) || header[name] != nil {
+			c.tell(&wire.Error{ID: m.ID, Code: wire.CodeBadRequest, Detail: fmt.Sprintf("header %q: want one value, without control characters", name)})
 			return
 		}
 		header.Set(name, value)
@@ -166,29 +155,16 @@ func (c *socket) subscribe(s *session, m *wire.Subscribe) {
 		}
 	})
 	if !started {
-		c.tell(&wire.Error{ID: m.ID, Code: wire.CodeTooManySubscriptions, Detail: "too many subscribe frames under way"})
+		c.tell(&wire.Error{ID: m.ID, Code: wire.CodeTooManySubscriptions, Detail: "too many subscribe frames wait for their answers"})
 	}
-}
-
-// begin runs f in a goroutine that the gateway waits for, unless too many of
-// this socket's run.
-func (c *socket) begin(f func()) bool {
-	if c.running.Add(1) > maxSubscribing {
-		c.running.Add(-1)
-		return false
-	}
-	c.gateway.readers.Add(1)
-	go func() {
-		defer c.gateway.readers.Done()
-		defer c.running.Add(-1)
-		f()
-	}()
-	return true
 }
 
 // subscribeOver sends a request through the app as the client's own GET would
 // be, and subscribes where its route is marked.
 func (g *Gateway) subscribeOver(r *http.Request, want *subscription) *wire.Problem {
+	if r.Context().Err() != nil {
+		return goingAway() // the socket has ended before its turn came
+	}
 	view, status, err := g.probe(r)
 	if err != nil {
 		g.Logger.Error("subscribe: the app failed", "err", err)

@@ -49,6 +49,9 @@ func (p *peer) request(ctx context.Context, target string, extra http.Header) (*
 	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") {
 		return nil, errors.New("url: want a path on this host")
 	}
+	if strings.Contains(target, "#") {
+		return nil, errors.New("url: want no fragment")
+	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", errors.Unwrap(err))

@@ -50,7 +50,7 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	want := &subscription{request: f.request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
 	_, problem := s.follow(f, want, w)
 	if problem != nil {
-		s.replies = append(s.replies, closedText(observer, problem))
+		s.say(c, closedText(observer, problem))
 	}
 	return true
 }

@@ -53,6 +53,7 @@ type session struct {
 	awaited  map[string]int            // resumes that the worker has not answered, by observer
 	stale    bool                      // told so
 	replies  [][]byte                  // version 2 messages that come after all that is due
+	unread   int                       // bytes of these and of all sub.intro
 }
 
 // proof says how much of what was sent has surely arrived at one socket's peer.
@@ -299,6 +300,8 @@ func (s *session) unready(sub *sub) {
 		s.ready = append(s.ready[:i:i], s.ready[i+1:]...)
 		sub.queued = false
 	}
+	s.settled(sub.intro)
+	sub.intro = nil
 }
 
 // dropEnded forgets that the client is still to be told, or told again, that an
@@ -355,7 +358,7 @@ func (s *session) barrier(sub *sub) (*socket, <-chan struct{}) {
 }
 
 // pong takes a proof of arrival. Only a number that this socket was pinged
-// with proves anything.
+// with proves anything, and only one pong for each ping is asked for.
 func (s *session) pong(c *socket, number uint64) (asked bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -373,7 +376,10 @@ func (s *session) pong(c *socket, number uint64) (asked bool) {
 	}
 	c.barriers = kept
 	s.settle()
-	return true
+	if asked = c.unproven > 0; asked {
+		c.unproven--
+	}
+	return asked
 }
 
 // settle forgets what is proven by all sockets of the last SessionTTL.

@@ -45,20 +45,21 @@ type socket struct {
 	said    bool          // the close frame is being written, or was: the client may answer it
 	over    bool          // nothing can be written any more
 	flushed chan struct{} // closed when the close frame is out, or cannot be
+	pending pending
 
 	// Guarded by session.mu once there is a session.
 	started  bool // lists may be sent
 	proof    *proof
 	pinged   uint64 // number of the last ping
+	unproven int    // pings that no pong has answered
 	pingAt   time.Time
 	pingDue  bool
 	beatDue  bool
 	nextBeat time.Time
 	barriers []barrier
 
-	running atomic.Int32 // subscribes under way
-	peer    *peer        // of the handshake, then of the reader alone
-	who     *claim       // likewise; nil while refused
+	peer *peer  // of the handshake, then of the reader alone
+	who  *claim // likewise; nil while refused
 }
 
 // carrier is what a socket reads and writes.
@@ -327,7 +328,7 @@ func (c *socket) take(frames *frameReader, opcode ws.OpCode, payload []byte) err
 	return nil // version 1 clients have nothing to say
 }
 
-// pong hands a proof on, and reports whether it was asked for.
+// pong hands a proof on, and reports whether it answers a ping.
 func (c *socket) pong(number uint64) bool {
 	s := c.owner()
 	if s == nil {

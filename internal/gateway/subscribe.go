@@ -198,10 +198,13 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 	}
 	s.paid(sub, sub.owed)
 	sub.from = s.place(f, sub, want.since, reason)
-	sub.intro = append(sub.intro, wire.AppendSubscribed(nil, &wire.Subscribed{
+	text := wire.AppendSubscribed(nil, &wire.Subscribed{
 		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,
 		PrimaryKey: f.state.Load().PrimaryKey, Replaces: want.replaces,
-	}))
+	})
+	if s.owes(want.socket, text) {
+		sub.intro = append(sub.intro, text)
+	}
 }
 
 // share returns a request with equal credentials that the feed has already, so

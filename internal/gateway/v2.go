@@ -14,6 +14,7 @@ func (s *session) fillV2(k coding, sub *sub, buf []byte) (out, direct []byte, do
 	for _, text := range sub.intro {
 		buf = k.append(buf, text)
 	}
+	s.settled(sub.intro)
 	sub.intro = nil
 	if sub.ended != nil {
 		s.sent++
@@ -137,7 +138,7 @@ func (s *session) markStale(since time.Time) {
 	tell := s.version == version2 && !s.stale && len(s.subs) > 0 && c != nil && c.started
 	if tell {
 		s.stale = true
-		s.replies = append(s.replies, wire.AppendStale(nil, &wire.Stale{Since: since, Reason: "the worker is silent"}))
+		s.say(c, wire.AppendStale(nil, &wire.Stale{Since: since, Reason: "the worker is silent"}))
 	}
 	s.mu.Unlock()
 	if tell {

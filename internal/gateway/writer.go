@@ -216,11 +216,13 @@ func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
 		for _, reply := range s.replies {
 			buf = c.coding.append(buf, reply)
 		}
+		s.settled(s.replies)
 		s.replies = nil
 	}
 	if c.pingDue || c.beatDue {
 		buf = appendFrame(buf, ws.OpPing, strconv.AppendUint(nil, s.sent, 10))
 		c.pinged, c.pingAt, c.pingDue, c.beatDue = s.sent, time.Now(), false, false
+		c.unproven++
 	}
 	return buf
 }
