@@ -11,11 +11,16 @@
 //	mux.HandleFunc("POST /posts", createPost)
 //
 //	go live.Run(ctx)
-//	http.ListenAndServe(":8080", live.Wrap(mux))
+//	server := &http.Server{Addr: ":8080", Handler: live.Wrap(mux), ReadHeaderTimeout: 10 * time.Second}
+//	server.ListenAndServe()
 //
 // The handlers stay as they are. They have to pass the request's context to
 // the database (db.QueryContext(r.Context(), …)): what an evaluation reads is
 // noted through it.
+//
+// How long a client may take to send a request is http.Server's to say: without
+// ReadHeaderTimeout, half a handshake holds a connection for ever. Sockets take
+// none of the server's timeouts over; they have limits of their own (Limits).
 //
 // # Promises
 //

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -110,5 +111,7 @@ func main() {
 	}
 	go func() { log.Fatal(live.Run(context.Background())) }()
 	log.Print("http://localhost:8082/shops/1/items")
-	log.Fatal(http.ListenAndServe("localhost:8082", live.Wrap(app)))
+	// Without the time limit, whoever sends half a request holds a connection.
+	server := &http.Server{Addr: "localhost:8082", Handler: live.Wrap(app), ReadHeaderTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }

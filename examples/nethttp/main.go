@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/sqlite"
@@ -77,5 +78,7 @@ func main() {
 	}
 	go func() { log.Fatal(live.Run(context.Background())) }()
 	log.Print("http://localhost:8081/posts")
-	log.Fatal(http.ListenAndServe("localhost:8081", live.Wrap(app)))
+	// Without the time limit, whoever sends half a request holds a connection.
+	server := &http.Server{Addr: "localhost:8081", Handler: live.Wrap(app), ReadHeaderTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }

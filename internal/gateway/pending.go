@@ -9,8 +9,9 @@ const (
 	maxSubscribing = 64
 	// maxPending bounds what waits for its turn.
 	maxPending = 1000
-	// maxUnread bounds the bytes of answers to a client that does not read them.
-	maxUnread = 1 << 20
+	// maxUnread bounds the bytes of answers to a client that does not read them:
+	// more than the longest frame by default can have as its answer.
+	maxUnread = 2 << 20
 )
 
 // pending is what a client asked for over its socket and has no answer to.
