@@ -44,6 +44,7 @@ import (
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/gateway"
+	"github.com/wakeful-dev/wakeful/internal/observer"
 	"github.com/wakeful-dev/wakeful/internal/worker"
 	"github.com/wakeful-dev/wakeful/source"
 )
@@ -98,6 +99,13 @@ type Config struct {
 	// the other, and then over which their clients come back; default 3 s.
 	Drain time.Duration
 
+	// Strict makes an evaluation fail that runs a statement on a recorded
+	// handle without the request's context: what it reads is not noted, so the
+	// list could stand still. For development; wakefultest is strict in any
+	// case. Where it is not set, such a statement is logged, once for each
+	// place that calls it. A view that says DependsOn, Poll or Until may do it.
+	Strict bool
+
 	// Limits bounds what clients and views can make the server hold and do.
 	Limits Limits
 
@@ -144,6 +152,7 @@ type Server struct {
 	worker  *worker.Worker
 	gateway *gateway.Gateway
 	events  *event.Recorder
+	strict  bool
 	app     atomic.Pointer[http.Handler]
 }
 
@@ -158,7 +167,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Bus == nil {
 		cfg.Bus = bus.New()
 	}
-	s := &Server{events: event.NewRecorder(cfg.Logger, cfg.Events)}
+	s := &Server{events: event.NewRecorder(cfg.Logger, cfg.Events), strict: cfg.Strict}
 	var err error
 	if s.worker, err = worker.New(s.workerConfig(cfg)); err != nil {
 		return nil, err
@@ -221,7 +230,11 @@ func (s *Server) Run(ctx context.Context) error {
 // beside it, and observe on the views that the app marks with Observable.
 // Every other request passes through untouched. It is called once.
 func (s *Server) Wrap(app http.Handler) http.Handler {
-	s.app.Store(&app)
+	evaluated := app
+	if s.strict {
+		evaluated = observer.Strict(app)
+	}
+	s.app.Store(&evaluated)
 	return s.gateway.Wrap(positioned(app))
 }
 

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/source"
@@ -69,6 +70,10 @@ type Set struct {
 	poll     time.Duration
 	until    time.Time
 	err      error
+	strays   []Stray
+
+	strict  atomic.Bool
+	entered int32 // goroutines of the view; guarded by evaluating.mu
 }
 
 type contextKey struct{}

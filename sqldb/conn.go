@@ -186,7 +186,9 @@ func (c *conn) offer() driver.Conn {
 func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	c := q.c
 	c.writer = readset.WritesFrom(ctx)
-	if set := readset.From(ctx); set != nil {
+	set := readset.From(ctx)
+	readset.Look(set, text)
+	if set != nil {
 		return c.noteQuery(ctx, set, text, args, func() (driver.Rows, error) { return c.query(ctx, text, args) })
 	}
 	return c.query(ctx, text, args)
@@ -196,7 +198,9 @@ func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.
 func (e execPart) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	c := e.c
 	c.writer = readset.WritesFrom(ctx)
-	if set := readset.From(ctx); set != nil {
+	set := readset.From(ctx)
+	readset.Look(set, text)
+	if set != nil {
 		return c.noteExec(ctx, set, text, args, func() (driver.Result, error) { return c.exec(ctx, text, args) })
 	}
 	return c.exec(ctx, text, args)

@@ -16,6 +16,9 @@
 //   - Of the statements that write, those that return rows are noted (INSERT …
 //     RETURNING), with readset.Statement.Writes set.
 //
+// A statement that an evaluation runs under another context is none of its
+// reads; it is told to readset.Look, which finds out whose it is.
+//
 // A statement that ran but that the database cannot describe fails the set:
 // what it read is not known. Named arguments are noted as sql.NamedArg.
 //

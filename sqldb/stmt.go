@@ -85,7 +85,9 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 // ExecContext runs the statement and returns no rows.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	s.conn.writer = readset.WritesFrom(ctx)
-	if set := readset.From(ctx); set != nil {
+	set := readset.From(ctx)
+	readset.Look(set, s.text)
+	if set != nil {
 		return s.conn.noteExec(ctx, set, s.text, args, func() (driver.Result, error) { return s.exec(ctx, args) })
 	}
 	return s.exec(ctx, args)
@@ -94,7 +96,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 // QueryContext runs the statement and returns its rows.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	s.conn.writer = readset.WritesFrom(ctx)
-	if set := readset.From(ctx); set != nil {
+	set := readset.From(ctx)
+	readset.Look(set, s.text)
+	if set != nil {
 		return s.conn.noteQuery(ctx, set, s.text, args, func() (driver.Rows, error) { return s.query(ctx, args) })
 	}
 	return s.query(ctx, args)

@@ -8,6 +8,9 @@
 //		posts.WaitEqual(t, `[{"id": 1, "author": 7, "title": "Hello"}]`)
 //	}
 //
+// Evaluations are strict: one that runs a statement without its request's
+// context fails and says where, for in production its list could stand still.
+//
 // Nothing sleeps: Wait looks again whenever something has arrived. The lists
 // follow by the version 2 protocol over a real socket, and a frame against the
 // protocol fails the test. When the test ends, all that was started ends.
@@ -23,6 +26,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/internal/follow"
+	"github.com/wakeful-dev/wakeful/internal/observer"
 )
 
 // Patience is how long Wait waits. It only matters to tests that fail.
@@ -50,7 +54,7 @@ func Start(t testing.TB, live Live, app http.Handler) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- live.Run(ctx) }()
-	server := httptest.NewServer(live.Wrap(app))
+	server := httptest.NewServer(live.Wrap(observer.Strict(app)))
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {

@@ -64,7 +64,7 @@ func Run(ctx context.Context, app http.Handler, request *bus.Request, snapshot s
 	}
 	answer := &answer{header: http.Header{}}
 	done := make(chan string, 1)
-	go func() { done <- serve(app, answer, r) }()
+	go func() { done <- serve(app, answer, r, reads) }()
 	select {
 	case outcome.Panic = <-done:
 		if ctx.Err() != nil && outcome.Panic == "" {
@@ -81,7 +81,8 @@ func Run(ctx context.Context, app http.Handler, request *bus.Request, snapshot s
 	return outcome
 }
 
-func serve(app http.Handler, w http.ResponseWriter, r *http.Request) (panicked string) {
+func serve(app http.Handler, w http.ResponseWriter, r *http.Request, reads *readset.Set) (panicked string) {
+	defer reads.Enter()()
 	defer func() {
 		if v := recover(); v != nil {
 			panicked = fmt.Sprintf("%v\n%s", v, debug.Stack())
@@ -89,6 +90,18 @@ func serve(app http.Handler, w http.ResponseWriter, r *http.Request) (panicked s
 	}()
 	app.ServeHTTP(w, r)
 	return ""
+}
+
+// Strict has the app's evaluations fail where they run a statement without the
+// request's context.
+func Strict(app http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if reads := readset.From(r.Context()); reads != nil {
+			reads.BeStrict()
+			defer reads.Enter()()
+		}
+		app.ServeHTTP(w, r)
+	})
 }
 
 func newRequest(ctx context.Context, request *bus.Request) (*http.Request, error) {

@@ -127,6 +127,11 @@ func judgeReads(o *Outcome, again bool, covers func(table string) error) *Verdic
 	if o.Reads.Interval() > 0 || !o.Reads.Deadline().IsZero() {
 		return nil
 	}
+	if strays := o.Reads.Strays(); len(strays) > 0 && o.Reads.Strict() && len(o.Reads.Declared()) == 0 {
+		return problem(http.StatusInternalServerError, wire.CodeNothingRead, fmt.Sprintf(
+			"view %s: %s, so what that reads is not noted: pass the request's context on, as in db.QueryContext(r.Context(), …), "+
+				"or declare what it depends on with wakeful.DependsOn(ctx, tables…) or wakeful.Poll(ctx, interval)", name, strays[0]))
+	}
 	if o.Reads.Empty() && !again {
 		return problem(http.StatusInternalServerError, wire.CodeNothingRead, fmt.Sprintf(
 			"view %s read nothing that Wakeful could note, so its list could never move: run its queries "+

@@ -127,6 +127,7 @@ func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, 
 	o.pace(w.cfg.MinInterval, r.began, ended)
 	w.record(o, outcome, v)
 	o.remember(r, outcome, v)
+	w.accuse(o, outcome)
 	switch {
 	case v.List != nil && o.stamp == nil:
 		w.begin(o, r, outcome, v)

@@ -139,13 +139,14 @@ type Worker struct {
 	focus     focus
 	made      made
 	kept      kept
-	noted     int64           // when the newest changeset was taken in, Unix nanoseconds
-	processed change.Position // every change up to it is taken in
-	reported  change.Position // position of the last progress
-	shown     change.Position // the newest at which a list was evaluated
-	spoke     time.Time       // when the last progress was sent
-	streaming bool            // the source's stream is read
-	pinAgain  time.Time       // no snapshot is tried before
+	accused   map[string]struct{} // call sites of statements without their evaluation's context
+	noted     int64               // when the newest changeset was taken in, Unix nanoseconds
+	processed change.Position     // every change up to it is taken in
+	reported  change.Position     // position of the last progress
+	shown     change.Position     // the newest at which a list was evaluated
+	spoke     time.Time           // when the last progress was sent
+	streaming bool                // the source's stream is read
+	pinAgain  time.Time           // no snapshot is tried before
 	pinWait   time.Duration
 
 	started atomic.Bool
@@ -165,6 +166,7 @@ func New(cfg Config) (*Worker, error) {
 		asking:    map[*live]struct{}{},
 		done:      make(chan struct{}),
 		focus:     newFocus(cfg.Source),
+		accused:   map[string]struct{}{},
 	}
 	w.inbox.wake = make(chan struct{}, 1)
 	link, err := bus.NewLink(bus.LinkConfig{

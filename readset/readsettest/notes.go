@@ -163,6 +163,47 @@ func testWithoutContext(t *testing.T, h *Harness) {
 	noted(t, set)
 }
 
+// testStray: a statement that an evaluation runs without its context is told
+// to the set, however it is run.
+func testStray(t *testing.T, h *Harness) {
+	other := context.Background()
+	tests := map[string]func(ctx context.Context) error{
+		"Query": func(context.Context) error {
+			_, err := texts(h.DB.QueryContext(other, h.byID(), 2))
+			return err
+		},
+		"Exec": func(context.Context) error {
+			_, err := h.DB.ExecContext(other, "UPDATE account SET balance = 1 WHERE id = 2")
+			return err
+		},
+		"prepared": func(ctx context.Context) error {
+			stmt, err := h.DB.PrepareContext(ctx, h.byID())
+			if err != nil {
+				return err
+			}
+			_, err = texts(stmt.QueryContext(other, 2))
+			return errors.Join(err, stmt.Close())
+		},
+		"": func(ctx context.Context) error { // none
+			_, err := texts(h.DB.QueryContext(ctx, h.byID(), 2))
+			return err
+		},
+	}
+	for name, run := range tests {
+		ctx, set := h.evaluation(t)
+		set.BeStrict()
+		leave := set.Enter()
+		err := run(ctx)
+		leave()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := len(set.Strays()) > 0; got != (name != "") {
+			t.Errorf("%s without the evaluation's context: strays %v", name, set.Strays())
+		}
+	}
+}
+
 func testVolatile(t *testing.T, h *Harness) {
 	if len(h.Volatile) == 0 {
 		t.Skip("SKIPPED: the harness names no volatile functions")

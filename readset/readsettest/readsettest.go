@@ -76,6 +76,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Transaction", testTransaction},
 		{"PreparedInTransaction", testPreparedInTransaction},
 		{"WithoutContext", testWithoutContext},
+		{"Stray", testStray},
 		{"Volatile", testVolatile},
 		{"Uncovered", testUncovered},
 		{"Undescribed", testUndescribed},
