@@ -14,9 +14,9 @@ type transaction struct {
 	source        *Source
 	schema        *schema // by which the rows were named
 	changes       []change.Change
-	tallies       []tally         // of the tables written so far
-	last          int             // among tallies: of the newest row
-	whole         map[string]bool // tables that are reported without rows
+	tallies       []tally  // of the tables written so far
+	last          int      // among tallies: of the newest row
+	whole         []string // tables that are reported without rows
 	savepoints    []savepoint
 	bytes         int
 	space         []any
@@ -62,7 +62,7 @@ func (t *transaction) mark() mark { return mark{len(t.changes), t.schemaChanged,
 func (t *transaction) reset() {
 	clear(t.changes)
 	clear(t.tallies)
-	next := transaction{source: t.source, changes: t.changes[:0], tallies: t.tallies[:0], last: -1}
+	next := transaction{source: t.source, changes: t.changes[:0], tallies: t.tallies[:0], whole: t.whole[:0], last: -1}
 	if cap(next.changes) > maxReused {
 		next.changes = nil
 	}
@@ -85,10 +85,9 @@ func (t *transaction) undo(to mark, stayed bool) {
 }
 
 func (t *transaction) reportWhole(name string) {
-	if t.whole == nil {
-		t.whole = map[string]bool{}
+	if !slices.Contains(t.whole, name) {
+		t.whole = append(t.whole, name)
 	}
-	t.whole[name] = true
 }
 
 // savepoint, release and rollbackTo follow SQLite: names fold case, the newest
@@ -129,22 +128,18 @@ func (t *transaction) changeset() change.Changeset {
 	if len(t.whole) == 0 && !stale {
 		return change.Changeset{Changes: append([]change.Change(nil), t.changes...)}
 	}
-	var changes []change.Change
+	changes := make([]change.Change, 0, len(t.whole)+1)
 	for _, c := range t.changes {
 		switch {
 		case c.Table == "":
 		case stale:
 			t.reportWhole(c.Table)
-		case !t.whole[c.Table]:
+		case !slices.Contains(t.whole, c.Table):
 			changes = append(changes, c)
 		}
 	}
-	names := make([]string, 0, len(t.whole))
-	for name := range t.whole {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	slices.Sort(t.whole)
+	for _, name := range t.whole {
 		changes = append(changes, change.Change{Table: name, Kind: change.Everything})
 	}
 	return change.Changeset{Changes: changes}
