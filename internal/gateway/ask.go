@@ -39,6 +39,7 @@ func (g *Gateway) note(identity string, message *bus.Observe, answer func(*bus.O
 	if f == nil {
 		f = &feed{gateway: g, observer: message.Observer, identity: identity, unused: time.Now()}
 		g.feeds[message.Observer] = f
+		g.alone.add(f)
 	}
 	f.asking++
 	g.lastAsk++
@@ -177,6 +178,7 @@ func (g *Gateway) forget(f *feed, leave bool) {
 	}
 	f.gone = true
 	delete(g.feeds, f.observer)
+	g.alone.drop(f)
 	if leave {
 		g.send(&bus.Leave{Observer: f.observer})
 	}

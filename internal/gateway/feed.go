@@ -251,6 +251,7 @@ func (f *feed) detach(sub *sub) {
 	f.subs = f.subs[:last]
 	if last == 0 {
 		f.unused = time.Now()
+		f.gateway.alone.add(f)
 	}
 }
 
@@ -260,6 +261,7 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	subs := f.subs
 	f.subs = nil
 	f.unused = time.Now()
+	f.gateway.alone.add(f)
 	st := f.state.Swap(nil)
 	f.dropLog()
 	f.turn()

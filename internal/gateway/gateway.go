@@ -60,6 +60,7 @@ type Gateway struct {
 	lost     lostSessions   // version 1 sessions that cannot be continued, and since when
 	polls    map[string]int // under way, by who asks
 	feeds    map[string]*feed
+	alone    alone
 	asks     map[uint64]*ask
 	lastAsk  uint64
 	catching int // feeds whose state is asked again: no progress meanwhile

@@ -17,10 +17,7 @@ func (g *Gateway) tick(now time.Time) {
 	for c := range g.sockets {
 		sockets = append(sockets, c)
 	}
-	feeds := make([]*feed, 0, len(g.feeds))
-	for _, f := range g.feeds {
-		feeds = append(feeds, f)
-	}
+	feeds := len(g.feeds)
 	if now.Sub(g.lostSwept) > time.Minute {
 		g.lostSwept = now
 		g.lost.expire(now)
@@ -32,15 +29,8 @@ func (g *Gateway) tick(now time.Time) {
 	for _, s := range sessions {
 		g.tickSession(s, now)
 	}
-	for _, f := range feeds {
-		f.mu.Lock()
-		idle := len(f.subs) == 0 && now.Sub(f.unused) >= g.Linger && now.Sub(f.polled) >= g.SessionTTL
-		f.mu.Unlock()
-		if idle {
-			g.forget(f, true)
-		}
-	}
-	if len(feeds) == 0 {
+	g.tickAlone(now)
+	if feeds == 0 {
 		g.heard.Store(now.UnixNano()) // it has nothing to say to us
 	}
 	g.checkStale(now, sessions)
