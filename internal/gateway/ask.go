@@ -35,18 +35,25 @@ func (g *Gateway) note(identity string, message *bus.Observe, answer func(*bus.O
 	if g.closing {
 		return false
 	}
-	f := g.feeds[message.Observer]
-	if f == nil {
-		f = &feed{gateway: g, observer: message.Observer, identity: identity, unused: time.Now()}
-		g.feeds[message.Observer] = f
-		g.alone.add(f)
-	}
+	f := g.feedFor(message.Observer, identity)
 	f.asking++
 	g.lastAsk++
 	message.ID, message.Identity = g.lastAsk, identity
 	g.asks[message.ID] = &ask{feed: f, message: message, answer: answer}
 	g.send(message)
 	return true
+}
+
+// feedFor returns the feed of an observer, which it begins where there is none.
+// g.mu is held.
+func (g *Gateway) feedFor(observer, identity string) *feed {
+	f := g.feeds[observer]
+	if f == nil {
+		f = &feed{gateway: g, observer: observer, identity: identity, unused: time.Now()}
+		g.feeds[observer] = f
+		g.alone.add(f)
+	}
+	return f
 }
 
 // send hands a message to the link. It does not block; what is lost for good

@@ -242,11 +242,7 @@ func (g *Gateway) leavePoll(account string) {
 func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f := g.feeds[want.observer]
-	if f == nil {
-		f = &feed{gateway: g, observer: want.observer, identity: want.identity, unused: time.Now()}
-		g.feeds[want.observer] = f
-	}
+	f := g.feedFor(want.observer, want.identity)
 	f.holding++
 	f.mu.Lock()
 	defer f.mu.Unlock()
