@@ -37,13 +37,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/gateway"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/internal/observer"
 	"github.com/wakeful-dev/wakeful/internal/worker"
 	"github.com/wakeful-dev/wakeful/source"
@@ -108,6 +111,12 @@ type Config struct {
 
 	// Limits bounds what clients and views can make the server hold and do.
 	Limits Limits
+	// Memory bounds in bytes what lists, logs and caches take together. At the
+	// limit caches go, then the oldest diffs that are kept for resume; what
+	// those who follow need stays, and where that alone is too much new lists
+	// are refused with 503 "limit". Default: half of the Go runtime's memory
+	// limit (GOMEMLIMIT) where there is one, else 1 GiB; -1: no limit.
+	Memory int
 
 	// Secret makes the ids of observers, 32 bytes or more. Default: random at
 	// each start, or as StateFile has it.
@@ -151,6 +160,7 @@ type Event = event.Event
 type Server struct {
 	worker  *worker.Worker
 	gateway *gateway.Gateway
+	memory  *memory.Account
 	events  *event.Recorder
 	strict  bool
 	app     atomic.Pointer[http.Handler]
@@ -167,7 +177,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Bus == nil {
 		cfg.Bus = bus.New()
 	}
-	s := &Server{events: event.NewRecorder(cfg.Logger, cfg.Events), strict: cfg.Strict}
+	s := &Server{
+		events: event.NewRecorder(cfg.Logger, cfg.Events), memory: memory.New(memoryLimit(cfg.Memory)), strict: cfg.Strict,
+	}
 	var err error
 	if s.worker, err = worker.New(s.workerConfig(cfg)); err != nil {
 		return nil, err
@@ -180,7 +192,7 @@ func New(cfg Config) (*Server, error) {
 
 func (s *Server) workerConfig(cfg Config) worker.Config {
 	return worker.Config{
-		Bus: cfg.Bus, Source: cfg.Source, App: s.handler, Logger: cfg.Logger, Events: s.events,
+		Bus: cfg.Bus, Source: cfg.Source, App: s.handler, Logger: cfg.Logger, Events: s.events, Memory: s.memory,
 		MinInterval: cfg.MinInterval, Linger: cfg.Linger, Warn: cfg.Limits.Warn, Stop: cfg.Limits.Stop,
 		MaxItems: cfg.Limits.Items, LogDiffs: cfg.Limits.LogDiffs, LogBytes: cfg.Limits.LogBytes,
 	}
@@ -192,13 +204,27 @@ func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
 		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat, Drain: cfg.Drain, PollWait: cfg.PollWait,
-		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events,
+		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events, Memory: s.memory,
 		Limits: gateway.Limits{
 			Subscriptions: l.Subscriptions, Sessions: l.Sessions, Polls: l.Polls, Undelivered: l.Undelivered,
 			LogDiffs: l.LogDiffs, LogBytes: l.LogBytes, FrameBytes: l.FrameBytes,
 			FramesPerSecond: l.FramesPerSecond, FrameBurst: l.FrameBurst, Items: l.Items, Stall: l.Stall,
 		},
 	}
+}
+
+// memoryLimit is Config.Memory with its default; 0 is no limit.
+func memoryLimit(asked int) int {
+	const otherwise = 1 << 30
+	switch runtime := debug.SetMemoryLimit(-1); {
+	case asked < 0:
+		return 0
+	case asked > 0:
+		return asked
+	case runtime < math.MaxInt64:
+		return int(max(runtime/2, 1))
+	}
+	return otherwise
 }
 
 func (s *Server) handler() http.Handler {
@@ -243,12 +269,13 @@ func (s *Server) Wrap(app http.Handler) http.Handler {
 type Status struct {
 	Worker  worker.Status     `json:"worker"`
 	Gateway gateway.Status    `json:"gateway"`
+	Memory  memory.Status     `json:"memory"` // as Config.Memory bounds it
 	Counts  map[string]uint64 `json:"counts"` // of events, by name
 }
 
 // Status returns what the server does.
 func (s *Server) Status() Status {
-	return Status{Worker: s.worker.Status(), Gateway: s.gateway.Status(), Counts: s.events.Counts()}
+	return Status{Worker: s.worker.Status(), Gateway: s.gateway.Status(), Memory: s.memory.Status(), Counts: s.events.Counts()}
 }
 
 // Counts returns how often each kind of event happened. Unlike Status it costs

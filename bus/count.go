@@ -1,6 +1,9 @@
 package bus
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // askNumbers bounds the messages, and askRanges the ranges, that one question
 // asks for.
@@ -15,11 +18,23 @@ type outgoing struct {
 	sent, oldest uint64
 	limit        uint64
 	log          []Body // number n is at n modulo its length, a power of two
+
+	bytes, most int           // what the log holds, and may
+	total       *atomic.Int64 // of all peers of the link
 }
 
 func (o *outgoing) unacked() uint64 { return o.sent + 1 - o.oldest }
 
-func (o *outgoing) full() bool { return o.unacked() >= o.limit }
+// full reports whether there is no room for a body of that size. A body alone
+// has room, however large.
+func (o *outgoing) full(size int) bool {
+	return o.unacked() >= o.limit || o.unacked() > 0 && o.bytes+size > o.most
+}
+
+func (o *outgoing) weigh(n int) {
+	o.bytes += n
+	o.total.Add(int64(n))
+}
 
 func (o *outgoing) body(n uint64) Body { return o.log[n&uint64(len(o.log)-1)] }
 
@@ -29,6 +44,7 @@ func (o *outgoing) add(body Body) uint64 {
 	}
 	o.sent++
 	o.log[o.sent&uint64(len(o.log)-1)] = body
+	o.weigh(sizeOf(body))
 	return o.sent
 }
 
@@ -46,13 +62,16 @@ func (o *outgoing) ack(n uint64) bool {
 		return false
 	}
 	for ; o.oldest <= n; o.oldest++ {
-		o.log[o.oldest&uint64(len(o.log)-1)] = nil
+		at := &o.log[o.oldest&uint64(len(o.log)-1)]
+		o.weigh(-sizeOf(*at))
+		*at = nil
 	}
 	return true
 }
 
 // drop lets go of everything.
 func (o *outgoing) drop() {
+	o.weigh(-o.bytes)
 	o.log, o.oldest = nil, o.sent+1
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,9 +42,11 @@ type LinkConfig struct {
 	// a new life on both sides.
 	Gone func(peer string)
 
-	// Log bounds the messages that a peer has not acknowledged. One more, and
-	// all of them are lost. Default 16,384.
-	Log int
+	// Log bounds the messages that a peer has not acknowledged, and LogBytes
+	// what they hold. One more, and all of them are lost. Default 16,384 and
+	// 128 MiB.
+	Log      int
+	LogBytes int
 	// DeadAfter: default 15 s.
 	DeadAfter time.Duration
 	Logger    *slog.Logger // nil: silent
@@ -66,6 +69,8 @@ type Link struct {
 	started bool
 	stopped bool
 
+	bytes atomic.Int64 // of the messages that are not acknowledged
+
 	wake  chan struct{} // tells Run that a peer has something to be timed
 	queue deliveries
 }
@@ -77,6 +82,9 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 	}
 	if cfg.Log <= 0 {
 		cfg.Log = 1 << 14
+	}
+	if cfg.LogBytes <= 0 {
+		cfg.LogBytes = 128 << 20
 	}
 	if cfg.DeadAfter <= 0 {
 		cfg.DeadAfter = 15 * time.Second
@@ -104,6 +112,9 @@ func (l *Link) Send(to string, body Body) error {
 	return err
 }
 
+// Bytes is about what the messages hold that are not acknowledged.
+func (l *Link) Bytes() int { return int(l.bytes.Load()) }
+
 // peer returns the state shared with a member, a new one if there is none.
 func (l *Link) peer(name string) (*peer, error) {
 	l.mu.Lock()
@@ -127,6 +138,7 @@ func (l *Link) forget(p *peer) {
 		delete(l.peers, p.name)
 	}
 	l.mu.Unlock()
+	p.out.drop()
 }
 
 // receive is the link's handler on the bus.

@@ -44,7 +44,7 @@ type times struct {
 func newPeer(l *Link, name, mine string) *peer {
 	return &peer{
 		link: l, name: name, mine: mine, heard: true,
-		out: outgoing{oldest: 1, limit: uint64(l.cfg.Log)},
+		out: outgoing{oldest: 1, limit: uint64(l.cfg.Log), most: l.cfg.LogBytes, total: &l.bytes},
 		in:  incoming{limit: uint64(l.cfg.Log)},
 	}
 }
@@ -56,7 +56,7 @@ func (p *peer) send(body Body) bool {
 	if p.gone {
 		return false
 	}
-	if p.out.full() {
+	if p.out.full(sizeOf(body)) {
 		p.overflow()
 	}
 	number := p.out.add(body)
@@ -73,7 +73,7 @@ func (p *peer) send(body Body) bool {
 // overflow gives up everything that is not acknowledged.
 func (p *peer) overflow() {
 	p.link.cfg.Logger.Warn("messages to a member are lost: it does not acknowledge them",
-		"member", p.name, "messages", p.out.unacked())
+		"member", p.name, "messages", p.out.unacked(), "bytes", p.out.bytes)
 	p.out.drop()
 	p.tellState(nil, false)
 	p.link.queue.push(delivery{what: streamLost, from: p.name})
@@ -168,7 +168,8 @@ func (p *peer) meet(life string) {
 		if len(p.former) > formerLives {
 			p.former = p.former[1:]
 		}
-		p.out = outgoing{oldest: 1, limit: p.out.limit}
+		p.out.drop()
+		p.out = outgoing{oldest: 1, limit: p.out.limit, most: p.out.most, total: p.out.total}
 		p.in = incoming{limit: p.in.limit}
 		p.link.queue.push(delivery{what: streamLost, from: p.name})
 	}

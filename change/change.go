@@ -119,3 +119,34 @@ type Changeset struct {
 	// Everything says that any row of any table may have changed.
 	Everything bool
 }
+
+// What Go keeps beside the values of a row, about.
+const (
+	changeBeside = 112
+	valueBeside  = 16
+)
+
+// Bytes is about what the changeset takes in memory.
+func (s *Changeset) Bytes() int {
+	n := changeBeside
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		n += changeBeside + imageBytes(c.Old) + imageBytes(c.New)
+	}
+	return n
+}
+
+func imageBytes(image []any) int {
+	n := valueBeside * len(image)
+	for _, value := range image {
+		switch v := value.(type) {
+		case string:
+			n += valueBeside + len(v)
+		case []byte:
+			n += 2*valueBeside + len(v)
+		case int64, float64:
+			n += 8
+		}
+	}
+	return n
+}

@@ -78,6 +78,13 @@ type Focuser interface {
 	Focus(tables []string)
 }
 
+// Sized is a Source that says how large its log is.
+type Sized interface {
+	// LogBytes is about what the log of changesets kept for Stream takes in
+	// memory. It must be quick and take concurrent calls.
+	LogBytes() int
+}
+
 // ErrPositionGone reports that a source's log no longer holds what came after
 // a position. The caller must evaluate everything again; retrying cannot help.
 var ErrPositionGone = errors.New("source: position gone")

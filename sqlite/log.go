@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -18,6 +19,7 @@ import (
 type history struct {
 	name  string // change.HistoryLen characters
 	bound int    // changes kept
+	most  int    // bytes kept
 	wake  chan struct{}
 	hurry chan struct{} // somebody waits for the reader, which may be resting
 
@@ -26,10 +28,15 @@ type history struct {
 	sets  []change.Changeset
 	kept  int // changes in sets, each set counting one at least
 	gone  bool
+
+	bytes atomic.Int64 // of sets, about
 }
 
-func newHistory(bound int) *history {
-	return &history{name: randomName(), bound: bound, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), first: 1}
+func newHistory(bound, bytes int) *history {
+	return &history{
+		name: randomName(), bound: bound, most: bytes, first: 1,
+		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
+	}
 }
 
 // randomName tells this start from every other: numbers of different starts
@@ -46,15 +53,18 @@ func randomName() string {
 // append gives the changeset the next number. Its position is filled in when
 // it is read.
 func (h *history) append(set change.Changeset) {
+	size := int64(set.Bytes())
 	h.mu.Lock()
 	h.sets = append(h.sets, set)
 	h.kept += max(1, len(set.Changes))
-	drop := 0
-	for h.kept > h.bound && drop < len(h.sets)-1 {
+	bytes, drop := h.bytes.Load()+size, 0
+	for (h.kept > h.bound || bytes > int64(h.most)) && drop < len(h.sets)-1 {
 		h.kept -= max(1, len(h.sets[drop].Changes))
+		bytes -= int64(h.sets[drop].Bytes())
 		h.sets[drop] = change.Changeset{}
 		drop++
 	}
+	h.bytes.Store(bytes)
 	h.sets = h.sets[drop:]
 	h.first += uint64(drop)
 	h.mu.Unlock()
@@ -124,6 +134,9 @@ func (h *history) number(p change.Position) (uint64, error) {
 	}
 	return n, nil
 }
+
+// LogBytes is about what the log of changes takes in memory.
+func (s *Source) LogBytes() int { return int(s.history.Load().bytes.Load()) }
 
 // Position returns the place of the newest commit that is known.
 func (s *Source) Position() change.Position {

@@ -94,7 +94,7 @@ func (s *Source) readLog() (set change.Changeset, seen int64, err error) {
 		return change.Changeset{Everything: true}, seen, nil
 	}
 	rows := int64(0)
-	entries := &logEntries{schema: sch, maxRows: s.maxRows, whole: map[string]bool{}, rows: map[string]int{}}
+	entries := &logEntries{schema: sch, maxRows: s.maxRows, maxBytes: s.maxBytes, whole: map[string]bool{}, rows: map[string]int{}}
 	text := fmt.Sprintf("SELECT id, tbl, op, old, new FROM %s WHERE id > %d ORDER BY id LIMIT %d", logTable, seen, maxLoggedRows)
 	err = each(s.meta, text, func(row []driver.Value) {
 		seen, _ = row[0].(int64)
@@ -113,11 +113,13 @@ func (s *Source) readLog() (set change.Changeset, seen int64, err error) {
 
 // logEntries turns rows of the log into changes.
 type logEntries struct {
-	schema  *schema
-	maxRows int
-	changes []change.Change
-	rows    map[string]int
-	whole   map[string]bool
+	schema   *schema
+	maxRows  int
+	maxBytes int
+	changes  []change.Change
+	rows     map[string]int
+	bytes    int // that the rows take
+	whole    map[string]bool
 }
 
 func (e *logEntries) add(row []driver.Value) {
@@ -128,8 +130,13 @@ func (e *logEntries) add(row []driver.Value) {
 		e.whole[name] = true
 		return
 	}
+	if e.bytes > e.maxBytes {
+		e.overflow(name)
+		return
+	}
 	c := change.Change{Table: t.name, Columns: t.columns}
 	old, new := t.parse(row[2]), t.parse(row[3])
+	e.bytes += rowBeside + imageBytes(old) + imageBytes(new)
 	switch op {
 	case opInsert:
 		c.Kind, c.New = change.Insert, new
@@ -144,6 +151,30 @@ func (e *logEntries) add(row []driver.Value) {
 		c.Kind, c.Old = change.Update, old // what became of it is not known
 	}
 	e.changes = append(e.changes, c)
+}
+
+// overflow gives up the rows of a table.
+func (e *logEntries) overflow(name string) {
+	e.whole[name] = true
+	for i := range e.changes {
+		if c := &e.changes[i]; c.Table == name {
+			*c = change.Change{Table: name} // finish leaves it out
+		}
+	}
+}
+
+// imageBytes is about what an image takes.
+func imageBytes(image []any) int {
+	n := valueBeside * len(image)
+	for _, value := range image {
+		switch v := value.(type) {
+		case string:
+			n += len(v)
+		case []byte:
+			n += len(v)
+		}
+	}
+	return n
 }
 
 func (e *logEntries) finish() []change.Change {

@@ -167,6 +167,6 @@ func (s *Source) checkFile() {
 	s.forgetSchema()
 	s.descriptions.clear()
 	s.log.Info("sqlite: the database file was replaced; a new history begins", "path", s.path)
-	s.history.Swap(newHistory(s.keep)).end()
+	s.history.Swap(newHistory(s.keep, s.keepBytes)).end()
 	s.publish(change.Changeset{Everything: true})
 }

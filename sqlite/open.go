@@ -45,9 +45,15 @@ type Config struct {
 	// change before the table is reported without rows. Default 10,000.
 	MaxRows int
 
-	// Log is the number of changes kept for Stream. A position that is
-	// further back is gone. Default 65,536.
-	Log int
+	// MaxBytes is what the rows of one transaction may take in memory before
+	// their tables are reported without rows. Default 64 MiB.
+	MaxBytes int
+
+	// Log is the number of changes kept for Stream, and LogBytes what they may
+	// take in memory. A position that is further back is gone. Default 65,536
+	// and 64 MiB.
+	Log      int
+	LogBytes int
 
 	// Logger gets what is worth a person's notice. Default: nothing is logged.
 	Logger *slog.Logger
@@ -72,12 +78,13 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	}
 	s := &Source{
 		path: path, connector: connector, log: c.Logger,
-		maxRows: orDefault(c.MaxRows, 10_000), keep: orDefault(c.Log, 65_536),
+		maxRows: orDefault(c.MaxRows, 10_000), maxBytes: orDefault(c.MaxBytes, 64<<20),
+		keep: orDefault(c.Log, 65_536), keepBytes: orDefault(c.LogBytes, 64<<20),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.history.Store(newHistory(s.keep))
+	s.history.Store(newHistory(s.keep, s.keepBytes))
 	s.logged.install = c.TriggerLog
 	s.copier = newCopier(c.sets("wal_autocheckpoint"))
 	if err := s.attach(); err != nil {

@@ -18,8 +18,10 @@ import (
 // implements source.Source, readset.Describer and sqldb.Database.
 type Source struct {
 	path      string // absolute, links resolved
-	maxRows   int
-	keep      int
+	maxRows   int    // of a table and a transaction
+	maxBytes  int    // of a transaction
+	keep      int    // changes in the log
+	keepBytes int    // and what they take
 	log       *slog.Logger
 	connector driver.Connector // raw connections
 	history   atomic.Pointer[history]
@@ -53,6 +55,7 @@ type Source struct {
 
 var (
 	_ source.Source  = (*Source)(nil)
+	_ source.Sized   = (*Source)(nil)
 	_ sqldb.Database = (*Source)(nil)
 )
 

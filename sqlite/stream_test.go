@@ -28,7 +28,7 @@ func following(t *testing.T, h *history) (read func() []time.Time) {
 
 func TestReaderRestsInBurstsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHistory(1 << 20)
+		h := newHistory(1<<20, 1<<20)
 		read := following(t, h)
 		commit := func(n int, gap time.Duration) (late time.Duration) {
 			var at []time.Time
@@ -62,7 +62,7 @@ func TestReaderRestsInBurstsOnly(t *testing.T) {
 
 func TestRestEndsWhenTheReaderIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHistory(1 << 20)
+		h := newHistory(1<<20, 1<<20)
 		read := following(t, h)
 		for range 1000 {
 			h.append(change.Changeset{})

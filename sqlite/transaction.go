@@ -47,8 +47,11 @@ type mark struct {
 // maxReused bounds the space for changes that a connection keeps.
 const maxReused = 4096
 
-// maxBytes bounds the texts and blobs that one transaction keeps.
-const maxBytes = 64 << 20
+// What Go keeps for a row and for each of its values, about.
+const (
+	rowBeside   = 112
+	valueBeside = 24
+)
 
 func (t *transaction) len() int { return len(t.changes) }
 
@@ -171,7 +174,7 @@ func (t *transaction) row(d *driversqlite.SQLitePreUpdateData) {
 		return
 	}
 	into.rows++
-	if into.rows > t.source.maxRows || t.bytes > maxBytes {
+	if into.rows > t.source.maxRows || t.bytes > t.source.maxBytes {
 		t.overflow(into)
 		return
 	}
@@ -239,6 +242,7 @@ func (t *transaction) image(of *table, d *driversqlite.SQLitePreUpdateData, new 
 	if d.Count() != len(of.columns) {
 		return nil
 	}
+	t.bytes += rowBeside + valueBeside*len(of.columns)
 	values, err := t.room(len(of.columns)), error(nil)
 	if new {
 		err = d.New(values...)

@@ -17,7 +17,7 @@ const module = "github.com/wakeful-dev/wakeful"
 var layers = [][]string{
 	{"change", "diff", "internal/arch", "internal/planted"},
 	{"source", "predicate", "wire", "internal/follow", "internal/mark"},
-	{"readset", "bus", "internal/event"},
+	{"readset", "bus", "internal/event", "internal/memory"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"wakefultest", "internal/checker"},
 	{"internal/demo", "examples/nethttp", "examples/chi"},
 	{"cmd/wakeful", "bench/role"},
-	{"bench/app", "bench/index"},
+	{"bench/app"},
 	{"bench/load", "bench/floor"},
 	{"bench"},
 }

@@ -184,6 +184,7 @@ func (g *Gateway) forget(f *feed, leave bool) {
 		return
 	}
 	f.gone = true
+	f.release()
 	delete(g.feeds, f.observer)
 	g.alone.drop(f)
 	if leave {

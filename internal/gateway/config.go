@@ -10,6 +10,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 )
 
 // Config says what a Gateway works with. A duration of 0 is the default.
@@ -68,6 +69,8 @@ type Config struct {
 	Drain time.Duration
 
 	Limits Limits
+	// Memory counts what is held. Default: nothing is counted.
+	Memory *memory.Account
 
 	// Secret makes the ids of observers. Default: random, or the state
 	// file's.

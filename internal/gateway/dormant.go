@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -65,12 +66,9 @@ func (g *Gateway) hibernate(s *session) {
 // sleep turns subscriptions into memories of them. s.mu is held.
 func (s *session) sleep() []*sub {
 	var subs []*sub
-	for observer, sub := range s.subs {
+	for _, sub := range s.subs {
 		if d := sub.remember(); d != nil {
-			if s.dormant == nil {
-				s.dormant = map[string]*dormant{}
-			}
-			s.dormant[observer] = d
+			s.lay(d)
 		}
 		subs = append(subs, sub)
 	}
@@ -79,6 +77,26 @@ func (s *session) sleep() []*sub {
 	}
 	return subs
 }
+
+// lay remembers a list of the client. s.mu is held.
+func (s *session) lay(d *dormant) {
+	s.lift(d.Observer)
+	if s.dormant == nil {
+		s.dormant = map[string]*dormant{}
+	}
+	s.dormant[d.Observer] = d
+	s.gateway.Memory.Add(memory.Keys, d.bytes())
+}
+
+// lift forgets a list of the client. s.mu is held.
+func (s *session) lift(observer string) {
+	if d := s.dormant[observer]; d != nil {
+		s.gateway.Memory.Add(memory.Keys, -d.bytes())
+		delete(s.dormant, observer)
+	}
+}
+
+func (d *dormant) bytes() int { return 512 + len(d.URL) + memory.OfKeys(d.Held) }
 
 // revive observes again what a version 1 client holds, with the credentials of
 // the handshake that brought it back.
@@ -138,7 +156,7 @@ func (s *session) finishDormant(d *dormant, closed wire.Closed) {
 	if s.ended || s.dormant[d.Observer] != d {
 		return
 	}
-	delete(s.dormant, d.Observer)
+	s.lift(d.Observer)
 	last := &state{Snapshot: wire.Snapshot{Observer: d.Observer, PrimaryKey: d.PrimaryKey, KeyType: d.KeyType}}
 	s.enqueue(&sub{
 		session: s, feed: &feed{gateway: s.gateway, observer: d.Observer},

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -22,6 +23,9 @@ type entry struct {
 	restart string
 	next    atomic.Pointer[entry]
 	body    atomic.Pointer[body]
+
+	counted bool   // in the log's bytes; guarded by the feed's mu, as stamp
+	stamp   uint64 // of the account
 }
 
 // body is what an entry sends.
@@ -30,6 +34,7 @@ type body struct {
 	cost    int // about its bytes on the wire
 	v1      frames
 	v2      [codings]frames
+	kept    kept
 }
 
 // frames are the messages of one diff as they are written, made when first
@@ -42,11 +47,12 @@ type frames struct {
 
 // newEntry makes an entry of a diff. It keeps the ops and not the list: as many
 // lists as the log is long would be large together.
-func newEntry(c *wire.Changes, restart string) *entry {
+func newEntry(c *wire.Changes, restart string, account *memory.Account) *entry {
 	e := &entry{seq: c.Seq, epoch: c.Epoch, restart: restart, keys: make([]string, len(c.Ops))}
 	kept := *c
 	kept.List = nil
 	b := &body{changes: &kept, cost: 128 + len(c.Meta)}
+	b.kept.account, b.kept.kind = account, memory.Frames
 	for i := range c.Ops {
 		e.keys[i] = c.Ops[i].Key
 		b.cost += 64 + len(c.Ops[i].Key) + len(c.Ops[i].Data)
@@ -64,6 +70,7 @@ func (b *body) framesV1() (bytes []byte, messages int) {
 			b.v1.bytes = appendText(b.v1.bytes, text)
 		}
 		b.v1.messages = len(b.changes.Ops)
+		b.kept.add(len(b.v1.bytes))
 	})
 	return b.v1.bytes, b.v1.messages
 }
@@ -73,6 +80,7 @@ func (b *body) frameV2(k coding) []byte {
 	f := &b.v2[k]
 	f.once.Do(func() {
 		f.bytes = k.append(nil, wire.AppendChanges(nil, b.changes))
+		b.kept.add(len(f.bytes))
 	})
 	return f.bytes
 }
@@ -84,6 +92,7 @@ type state struct {
 
 	mu     sync.Mutex
 	frames map[snapshotFrame][]byte // of version 2
+	kept   kept
 }
 
 // snapshotFrame is one way to write a list.
@@ -92,7 +101,8 @@ type snapshotFrame struct {
 	reason string
 }
 
-// frame returns the list as a version 2 frame, shared by all who need it.
+// frame returns the list as a version 2 frame, shared by all who need it while
+// the list is the current one.
 func (st *state) frame(k coding, reason string) []byte {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -101,11 +111,29 @@ func (st *state) frame(k coding, reason string) []byte {
 		return frame
 	}
 	frame := k.append(nil, wire.AppendSnapshot(nil, &st.Snapshot, reason))
+	st.keep(which, frame)
+	return frame
+}
+
+// keep keeps a frame, or the body of an answer, while the list is the current
+// one. st.mu is held.
+func (st *state) keep(which snapshotFrame, frame []byte) {
+	if !st.kept.add(len(frame)) {
+		return
+	}
 	if st.frames == nil {
 		st.frames = map[snapshotFrame][]byte{}
 	}
 	st.frames[which] = frame
-	return frame
+}
+
+// dropFrames forgets the frames: they are made again when they are needed. A
+// state that is no longer the current one keeps none from then on.
+func (st *state) dropFrames(current bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.frames = nil
+	st.kept.drop(current)
 }
 
 // keyType is the one of the list, or of the diff where the list never had one.

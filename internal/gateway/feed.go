@@ -70,7 +70,8 @@ func (f *feed) applyLocked(c *wire.Changes, w *wakes) error {
 	if err != nil {
 		return err
 	}
-	next := &state{Snapshot: st.Snapshot, tail: newEntry(c, "")}
+	next := f.newState(&st.Snapshot)
+	next.tail = newEntry(c, "", f.gateway.Memory)
 	next.Seq, next.Position, next.Items = c.Seq, c.Position, c.List
 	next.PrimaryKey = c.PrimaryKey
 	next.KeyType = keyType(c.KeyType, st.KeyType)
@@ -102,7 +103,7 @@ func complete(c *wire.Changes, before []diff.Item) (*wire.Changes, error) {
 func (f *feed) publish(st, next *state, w *wakes) {
 	cost := next.tail.body.Load().cost
 	st.tail.next.Store(next.tail)
-	f.state.Store(next)
+	f.setState(st, next)
 	f.extendLog(next.tail)
 	f.turn()
 	for _, sub := range f.subs {
@@ -123,24 +124,23 @@ func (f *feed) extendLog(e *entry) {
 		return
 	}
 	f.log = append(f.log, e)
-	f.logBytes += e.body.Load().cost
+	f.keep(e)
 	limits := &f.gateway.Limits
-	for len(f.log) > 2 && (len(f.log)-1 > limits.LogDiffs || f.logBytes > limits.LogBytes) {
-		f.logBytes -= f.log[1].body.Load().cost
-		f.log[0].body.Store(nil)
-		f.log[1].body.Store(nil)
-		f.log[0] = nil
-		f.log = f.log[1:]
+	n, bytes := 0, f.logBytes
+	for len(f.log)-n > 2 && (len(f.log)-n-1 > limits.LogDiffs || bytes > limits.LogBytes) {
+		bytes -= f.log[n+1].body.Load().cost
+		n++
 	}
+	f.cut(n)
 }
 
 // dropLog ends what can be resumed: the past before a restart is gone.
 func (f *feed) dropLog() {
 	for _, e := range f.log {
-		e.body.Store(nil)
+		f.letGo(e)
 	}
 	clear(f.log)
-	f.log, f.logBytes = f.log[:0], 0
+	f.log = f.log[:0]
 }
 
 // restate takes a list that the worker sent whole.
@@ -153,16 +153,18 @@ func (f *feed) restate(snapshot *wire.Snapshot, w *wakes) {
 		f.begun.Store(f.gateway.told.Load())
 	}
 	if st == nil {
-		first := &state{Snapshot: *snapshot, tail: &entry{seq: snapshot.Seq, epoch: snapshot.Epoch}}
-		f.log, f.logBytes = append(f.log[:0], first.tail), 0
-		f.state.Store(first)
+		first := f.newState(snapshot)
+		first.tail = &entry{seq: snapshot.Seq, epoch: snapshot.Epoch}
+		f.dropLog()
+		f.log = append(f.log, first.tail)
+		f.setState(nil, first)
 		return
 	}
 	if st.Epoch == snapshot.Epoch && snapshot.Seq <= st.Seq {
 		if snapshot.Seq == st.Seq && later(st.Position, snapshot.Position) != st.Position {
-			same := &state{Snapshot: st.Snapshot, tail: st.tail}
-			same.Position = snapshot.Position
-			f.state.Store(same)
+			same := f.newState(&st.Snapshot)
+			same.tail, same.Position = st.tail, snapshot.Position
+			f.setState(st, same)
 		}
 		return
 	}
@@ -170,9 +172,9 @@ func (f *feed) restate(snapshot *wire.Snapshot, w *wakes) {
 	if st.Epoch == snapshot.Epoch {
 		reason = wire.ReasonResumeGap
 	}
-	next := &state{Snapshot: *snapshot}
+	next := f.newState(snapshot)
 	next.KeyType = keyType(snapshot.KeyType, st.KeyType)
-	next.tail = newEntry(between(&st.Snapshot, snapshot), reason)
+	next.tail = newEntry(between(&st.Snapshot, snapshot), reason, f.gateway.Memory)
 	f.publish(st, next, w)
 }
 
@@ -202,7 +204,7 @@ func (f *feed) backfill(st *state, changes []*wire.Changes) {
 		if c.Epoch != st.Epoch || c.Seq > first.seq || len(older) > 0 && c.Seq != older[len(older)-1].seq+1 {
 			break
 		}
-		older = append(older, newEntry(c, ""))
+		older = append(older, newEntry(c, "", f.gateway.Memory))
 	}
 	if len(older) == 0 || older[len(older)-1].seq != first.seq || first.restart != "" {
 		return
@@ -211,12 +213,15 @@ func (f *feed) backfill(st *state, changes []*wire.Changes) {
 	last := older[len(older)-1]
 	first.keys = last.keys
 	first.body.Store(last.body.Load())
+	f.keep(first)
 	older[len(older)-1] = first
 	log := append(make([]*entry, 0, len(older)+len(f.log)), &entry{seq: older[0].seq - 1, epoch: st.Epoch})
 	for _, e := range older {
 		log[len(log)-1].next.Store(e)
 		log = append(log, e)
-		f.logBytes += e.body.Load().cost
+		if e != first {
+			f.keep(e)
+		}
 	}
 	f.log = append(log, f.log[1:]...)
 }
@@ -262,7 +267,8 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	f.subs = nil
 	f.unused = time.Now()
 	f.gateway.alone.add(f)
-	st := f.state.Swap(nil)
+	st := f.state.Load()
+	f.setState(st, nil)
 	f.dropLog()
 	f.turn()
 	for _, sub := range subs {

@@ -66,6 +66,7 @@ type Gateway struct {
 	catching int // feeds whose state is asked again: no progress meanwhile
 	sockets  map[*socket]struct{}
 	closing  bool
+	pressed  chan struct{} // has one element when the account wants memory back
 	leaving  chan struct{} // closed with closing: what waits long ends
 	stale    bool          // sessions were told that the worker is silent
 
@@ -116,6 +117,7 @@ func New(cfg Config) (*Gateway, error) {
 		feeds:    map[string]*feed{},
 		asks:     map[uint64]*ask{},
 		sockets:  map[*socket]struct{}{},
+		pressed:  make(chan struct{}, 1),
 		leaving:  make(chan struct{}),
 	}
 	for _, name := range cfg.SubscribeHeaders {
@@ -134,6 +136,8 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	g.countMemory()
+	g.countMemory()
 	return g, nil
 }
 
@@ -161,6 +165,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 			g.drain(tick.C)
 			g.failAsks()
 			return err
+		case <-g.pressed:
+			g.relieve()
 		case now := <-tick.C:
 			g.tick(now)
 		}

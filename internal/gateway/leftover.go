@@ -1,5 +1,7 @@
 package gateway
 
+import "github.com/wakeful-dev/wakeful/internal/memory"
+
 // leftover is what a version 1 client may still apply to a list that it has
 // dropped. The published clients forget a list before they tell the server;
 // what arrives in between they keep under the observer's id, and apply it to
@@ -10,6 +12,8 @@ type leftover struct {
 	Keys     []string `json:"keys"`
 	Whole    bool     `json:"whole,omitempty"` // and of all that is in the list by then
 }
+
+func (l *leftover) bytes() int { return 128 + memory.OfKeys(l.Keys) }
 
 const (
 	// maxLeftKeys and maxLeftovers bound what a session remembers of lists
@@ -46,6 +50,7 @@ func (s *session) keep(l leftover) {
 	s.takeLeftover(l.Observer)
 	s.left = append(s.left, l)
 	s.leftKeys += len(l.Keys)
+	s.gateway.Memory.Add(memory.Keys, l.bytes())
 	for len(s.left) > 1 && (len(s.left) > maxLeftovers || s.leftKeys > maxLeftKeys) {
 		s.takeLeftover(s.left[0].Observer)
 	}
@@ -58,6 +63,7 @@ func (s *session) takeLeftover(observer string) *leftover {
 		if l.Observer == observer {
 			s.left = append(s.left[:i:i], s.left[i+1:]...)
 			s.leftKeys -= len(l.Keys)
+			s.gateway.Memory.Add(memory.Keys, -l.bytes())
 			return &l
 		}
 	}
@@ -69,7 +75,7 @@ func (s *session) dropDormant(observer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := s.dormant[observer]; d != nil && !s.ended {
-		delete(s.dormant, observer)
+		s.lift(observer)
 		s.keep(leftover{Observer: observer, Keys: d.Held, Whole: true})
 	}
 }

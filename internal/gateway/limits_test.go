@@ -102,7 +102,7 @@ func TestNoLimits(t *testing.T) {
 // costOf is what one item changed to a text of that length costs.
 func costOf(length int) int {
 	c := &wire.Changes{Ops: diff.Between(items("1:"), items("1:"+strings.Repeat("x", length)))}
-	return newEntry(c, "").body.Load().cost
+	return newEntry(c, "", nil).body.Load().cost
 }
 
 // TestUndeliveredAtTheLimit: diffs up to the limit are kept for a client that

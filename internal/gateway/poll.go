@@ -212,10 +212,7 @@ func (st *state) envelope() []byte {
 	snapshot := st.Snapshot
 	snapshot.Observer = ""
 	body := wire.AppendEnvelope(nil, &snapshot)
-	if st.frames == nil {
-		st.frames = map[snapshotFrame][]byte{}
-	}
-	st.frames[poll] = body
+	st.keep(poll, body)
 	return body
 }
 

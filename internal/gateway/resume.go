@@ -83,7 +83,7 @@ func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Re
 func closedText(observer string, p *wire.Problem) []byte {
 	closed := &wire.Closed{Observer: observer, Code: p.Code, Detail: p.Detail}
 	switch p.Code {
-	case wire.CodePermissionRevoked, wire.CodeUnavailable, wire.CodeTooManySubscriptions:
+	case wire.CodePermissionRevoked, wire.CodeUnavailable, wire.CodeTooManySubscriptions, wire.CodeLimit:
 	default:
 		closed.Code = wire.CodeUnknownObserver
 	}

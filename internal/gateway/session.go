@@ -193,7 +193,13 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 		subs = append(subs, sub)
 	}
 	c := s.socket
-	s.ready, s.dormant, s.left = nil, nil, nil
+	s.ready = nil
+	for observer := range s.dormant {
+		s.lift(observer)
+	}
+	for len(s.left) > 0 {
+		s.takeLeftover(s.left[0].Observer)
+	}
 	s.mu.Unlock()
 	g.mu.Unlock()
 	for _, sub := range subs {

@@ -71,7 +71,7 @@ func TestSentBeforeItWasCounted(t *testing.T) {
 	st := f.state.Load()
 	c := &wire.Changes{Observer: e.Observer, Epoch: e.Epoch, Seq: 1, PrimaryKey: "id", KeyType: wire.KeyInteger,
 		Ops: diff.Between(st.Items, items("1:y")), List: items("1:y")}
-	next := newEntry(c, "")
+	next := newEntry(c, "", nil)
 	// publish links the entry, a writer that runs sends it, then publish counts it.
 	st.tail.next.Store(next)
 	s.enqueue(sub)

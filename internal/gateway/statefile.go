@@ -95,7 +95,7 @@ func (g *Gateway) restore(saved savedSession) {
 		if d.Header == nil {
 			d.Header = map[string][]string{}
 		}
-		s.dormant[d.Observer] = d
+		s.lay(d)
 	}
 	for _, l := range saved.Left {
 		s.keep(l)

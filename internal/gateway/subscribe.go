@@ -67,6 +67,9 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 	} else if !g.hasRoom(want.claim) {
 		return nil, tooManySessions()
 	}
+	if g.feed(want.observer) == nil && !g.Memory.Room() {
+		return nil, g.noRoom()
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.AnswerWait)
 	defer cancel()
 
@@ -178,7 +181,7 @@ func (s *session) join(f *feed, got *subscribed) {
 	}
 	s.subs[f.observer] = got.sub
 	if d := s.dormant[f.observer]; d != nil {
-		delete(s.dormant, f.observer)
+		s.lift(f.observer)
 		got.first, got.sub.whole, got.sub.held = false, true, d.Held
 		s.enqueue(got.sub)
 	}

@@ -33,6 +33,7 @@ func (g *Gateway) tick(now time.Time) {
 	if feeds == 0 {
 		g.heard.Store(now.UnixNano()) // it has nothing to say to us
 	}
+	g.relieve()
 	g.checkStale(now, sessions)
 	g.noteLive(now, sessions)
 }
@@ -40,9 +41,6 @@ func (g *Gateway) tick(now time.Time) {
 // tickSocket ends sockets that are dead or never began, and keeps the others
 // from being silent.
 func (g *Gateway) tickSocket(c *socket, now time.Time) {
-	if c.isClosing() {
-		return // it has its deadline, which must not be put off
-	}
 	if code, late := c.late(now); late {
 		c.close(code, "the client did not begin in time")
 		return
@@ -76,6 +74,7 @@ func (g *Gateway) tickSocket(c *socket, now time.Time) {
 // tickSession ends sessions that were without a socket for too long.
 func (g *Gateway) tickSession(s *session, now time.Time) {
 	s.mu.Lock()
+	s.skip()
 	away := now.Sub(s.since)
 	gone := s.socket == nil && away >= g.SessionTTL
 	holds := s.version == version1 && len(s.subs)+len(s.dormant)+len(s.ready)+len(s.endings) > 0

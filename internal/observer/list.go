@@ -29,6 +29,7 @@ type List struct {
 	numbered bool
 	// single: the result is one object.
 	single bool
+	bytes  int // about what it takes
 }
 
 // ErrTooLarge reports a result of more items than the limit.

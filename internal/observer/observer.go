@@ -19,6 +19,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -41,9 +42,10 @@ type Observer struct {
 }
 
 // New makes an observer that has no list yet. The log keeps at most diffs
-// diffs of bytes bytes together.
-func New(id, identity string, request *bus.Request, diffs, bytes int) *Observer {
-	return &Observer{ID: id, Identity: identity, Request: request, log: log{maxDiffs: diffs, maxBytes: bytes}}
+// diffs of bytes bytes together. What the observer holds is counted in the
+// account, which may be nil, until Release.
+func New(id, identity string, request *bus.Request, diffs, bytes int, account *memory.Account) *Observer {
+	return &Observer{ID: id, Identity: identity, Request: request, log: log{maxDiffs: diffs, maxBytes: bytes, account: account}}
 }
 
 // NewEpoch returns 64 random bits as text.
@@ -69,7 +71,8 @@ func (o *Observer) Len() int {
 
 // Begin takes the first list and starts an epoch.
 func (o *Observer) Begin(view *mark.View, list *List, at change.Position) {
-	o.View, o.list, o.Position = view, list, at
+	o.View, o.Position = view, at
+	o.hold(list)
 	o.Epoch, o.Seq = NewEpoch(), 0
 	o.log.clear()
 }
@@ -83,7 +86,7 @@ func (o *Observer) Advance(list *List, ops []diff.Op, at change.Position) *wire.
 		o.list = list
 		return nil
 	}
-	o.list = list
+	o.hold(list)
 	o.Seq++
 	o.Position = at
 	logged := wire.Changes{
@@ -97,6 +100,29 @@ func (o *Observer) Advance(list *List, ops []diff.Op, at change.Position) *wire.
 	sent := logged
 	sent.List = list.Items
 	return &sent
+}
+
+// hold makes a list the current one.
+func (o *Observer) hold(list *List) {
+	account := o.log.account
+	account.Hold(memory.Lists, memory.ListKey(list.Items), func() int { return list.bytes })
+	if o.list != nil {
+		account.Drop(memory.ListKey(o.list.Items))
+	}
+	o.list = list
+}
+
+// Forget lets go of the diffs that the account wants to be let go of.
+func (o *Observer) Forget(cutoff uint64) { o.log.forget(cutoff) }
+
+// Release takes what the observer holds out of the account. It is of no use
+// afterwards.
+func (o *Observer) Release() {
+	o.log.clear()
+	if o.list != nil {
+		o.log.account.Drop(memory.ListKey(o.list.Items))
+		o.list = nil
+	}
 }
 
 // Snapshot returns the current list as it is sent. at is a position at which

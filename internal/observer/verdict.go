@@ -9,6 +9,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -69,6 +70,7 @@ func Judge(o *Outcome, prior *List, covers func(table string) error, limit int) 
 }
 
 func decided(list, prior *List) *Verdict {
+	list.bytes = memory.OfList(list.Items) + len(list.Meta)
 	if prior == nil {
 		return &Verdict{List: list}
 	}

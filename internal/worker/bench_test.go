@@ -32,7 +32,7 @@ func BenchmarkNote(b *testing.B) {
 				b.Fatal(err)
 			}
 			for i := range 1000 {
-				o := &live{Observer: *observer.New(strconv.Itoa(i), "", &bus.Request{}, 1, 1), stamp: nothing{}, listed: true}
+				o := &live{Observer: *observer.New(strconv.Itoa(i), "", &bus.Request{}, 1, 1, nil), stamp: nothing{}, listed: true}
 				d := affected.Dependency{Table: "goods", Columns: []string{"owner"}}
 				if !bench.all {
 					key, _ := column.Argument(nil, int64(i))

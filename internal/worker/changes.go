@@ -39,7 +39,7 @@ func (w *Worker) read(ctx context.Context, from change.Position, wait *time.Dura
 			return err
 		}
 		*wait = 10 * time.Millisecond
-		w.inbox.put(func() { w.note(&changeset) })
+		w.inbox.putWeighed(ctx, changeset.Bytes(), func() { w.note(&changeset) })
 	}
 	return errors.New("the stream ended")
 }

@@ -9,25 +9,29 @@ import (
 const (
 	maxRecentSets    = 8_192
 	maxRecentChanges = 131_072
+	maxRecentBytes   = 64 << 20
 )
 
 // history holds the newest changesets, oldest first.
 type history struct {
 	sets    []*change.Changeset
 	changes int
+	bytes   int
 	from    change.Position // nothing older than what follows it is held
 }
 
 func (h *history) restart(from change.Position) {
-	h.sets, h.changes, h.from = nil, 0, from
+	h.sets, h.changes, h.bytes, h.from = nil, 0, 0, from
 }
 
 func (h *history) add(c *change.Changeset) {
 	h.sets = append(h.sets, c)
 	h.changes += len(c.Changes)
+	h.bytes += c.Bytes()
 	drop := 0
-	for len(h.sets)-drop > maxRecentSets || h.changes > maxRecentChanges && drop < len(h.sets) {
+	for drop < len(h.sets) && (len(h.sets)-drop > maxRecentSets || h.changes > maxRecentChanges || h.bytes > maxRecentBytes) {
 		h.changes -= len(h.sets[drop].Changes)
+		h.bytes -= h.sets[drop].Bytes()
 		h.from = h.sets[drop].Position
 		h.sets[drop] = nil
 		drop++

@@ -33,6 +33,10 @@ func (w *Worker) receive(from string, body bus.Body) {
 func (w *Worker) observe(from string, m *bus.Observe) {
 	o := w.observers[m.Observer]
 	if o == nil {
+		if !w.cfg.Memory.Room() {
+			w.refuse(from, m, w.noRoom())
+			return
+		}
 		o = w.open(m)
 	}
 	need, err := w.newest()
@@ -68,7 +72,7 @@ func unavailable(err error) *wire.Problem {
 // open begins an observer and its first evaluation.
 func (w *Worker) open(m *bus.Observe) *live {
 	o := &live{
-		Observer:  *observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes),
+		Observer:  *observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes, w.cfg.Memory),
 		arguments: *query.NewArguments(m.Request.URL),
 	}
 	w.observers[m.Observer] = o
@@ -205,6 +209,7 @@ func (w *Worker) drop(o *live) {
 	w.index.Remove(o.ID)
 	w.focus.swap(o.reads, nil)
 	delete(w.observers, o.ID)
+	o.Release()
 	delete(w.polled, o)
 	delete(w.idle, o)
 	delete(w.asking, o)

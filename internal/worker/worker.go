@@ -29,6 +29,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/internal/query"
 	"github.com/wakeful-dev/wakeful/source"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	App    func() http.Handler
 	Logger *slog.Logger
 	Events *event.Recorder
+	Memory *memory.Account // nil: nothing is counted
 
 	MinInterval time.Duration // least time between evaluations of an observer; default 0
 	Patience    time.Duration // how long a round waits for its evaluations; default 250 ms
@@ -116,11 +118,13 @@ const maxApart = 64
 
 // Worker holds observers. Make it with New and let Run do the work.
 type Worker struct {
-	cfg   Config
-	link  *bus.Link
-	inbox inbox
-	ctx   context.Context // of Run, for evaluations
-	runs  sync.WaitGroup  // evaluations and the stream
+	cfg      Config
+	link     *bus.Link
+	inbox    inbox
+	asked    atomic.Bool     // relieve is in the inbox
+	relieved time.Time       // when memory was looked at last; the loop's
+	ctx      context.Context // of Run, for evaluations
+	runs     sync.WaitGroup  // evaluations and the stream
 
 	// The rest belongs to the loop.
 	index     *affected.Index[string]
@@ -157,6 +161,7 @@ type Worker struct {
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg:       cfg.withDefaults(),
+		inbox:     newInbox(),
 		index:     affected.New[string](),
 		observers: map[string]*live{},
 		gateways:  map[string]map[string]*live{},
@@ -168,7 +173,6 @@ func New(cfg Config) (*Worker, error) {
 		focus:     newFocus(cfg.Source),
 		accused:   map[string]struct{}{},
 	}
-	w.inbox.wake = make(chan struct{}, 1)
 	link, err := bus.NewLink(bus.LinkConfig{
 		Bus:    cfg.Bus,
 		Name:   w.cfg.Name,
@@ -181,6 +185,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w.link = link
+	w.countMemory()
 	return w, nil
 }
 
@@ -231,11 +236,47 @@ func (w *Worker) release() {
 
 // inbox is where other goroutines leave work for the loop.
 type inbox struct {
-	wake  chan struct{}
+	wake    chan struct{}
+	drained chan struct{} // has one element when less of what is weighed may wait
+	weight  atomic.Int64  // of what was weighed and waits
+
 	mu    sync.Mutex
 	tasks []func()
 	spare []func()
 }
+
+// maxInbox bounds the bytes of changes that wait for the loop. The rest waits
+// in the source's log, which is bounded itself.
+const maxInbox = 64 << 20
+
+func newInbox() inbox {
+	return inbox{wake: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
+}
+
+// putWeighed leaves a task that holds that many bytes, when there is room for
+// it. Only one goroutine may use it.
+func (i *inbox) putWeighed(ctx context.Context, bytes int, task func()) {
+	for i.weight.Load() > maxInbox {
+		select {
+		case <-i.drained:
+		case <-ctx.Done():
+			return
+		}
+	}
+	i.weight.Add(int64(bytes))
+	i.put(func() {
+		task()
+		if i.weight.Add(-int64(bytes)) <= maxInbox {
+			select {
+			case i.drained <- struct{}{}:
+			default:
+			}
+		}
+	})
+}
+
+// bytes is what waits of what was weighed.
+func (i *inbox) bytes() int { return int(i.weight.Load()) }
 
 func (i *inbox) put(task func()) {
 	i.mu.Lock()
