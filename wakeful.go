@@ -77,9 +77,9 @@ type Config struct {
 	// is the proxy, so set it there to what the proxy says.
 	Address func(*http.Request) string
 
-	// Prefix is the route of unsubscribe; default "/api/queryobserver".
+	// Prefix is the route of unsubscribe and of tickets; default "/api/queryobserver".
 	Prefix string
-	// SocketPrefix is the route of sockets; default "/ws/".
+	// SocketPrefix is the route of sockets, and of the event streams of sessions; default "/ws/".
 	SocketPrefix string
 
 	// SessionTTL is how long a session lives without a socket, and an observer
@@ -88,7 +88,7 @@ type Config struct {
 	// V1SessionTTL is how long it is remembered what a version 1 client holds;
 	// default 1 h.
 	V1SessionTTL time.Duration
-	// Heartbeat is the longest silence on a socket; default 25 s.
+	// Heartbeat is the longest silence on a socket or an event stream; default 25 s.
 	Heartbeat time.Duration
 	// PollWait is the longest that a long poll is held, whatever it asks for;
 	// default 60 s. A proxy in front must wait longer.

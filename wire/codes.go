@@ -35,6 +35,10 @@ const (
 	CodePositionTimeout      Code = "position_timeout"
 	CodeSessionLost          Code = "session_lost"
 	CodeUnavailable          Code = "unavailable"
+	CodeBadTicket            Code = "bad_ticket"
+	CodeTooManyTickets       Code = "too_many_tickets"
+	CodeReplaced             Code = "replaced"
+	CodeNoStreaming          Code = "no_streaming"
 )
 
 // WebSocket close codes of version 2. 4400 and above are ours.

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/wakeful-dev/wakeful/diff"
+import (
+	"time"
+
+	"github.com/wakeful-dev/wakeful/diff"
+)
 
 // AppendEnvelope appends the HTTP answer to an observe request. A snapshot
 // without an Observer gives the answer of a long poll, which has none.
@@ -45,4 +49,12 @@ func appendKeysAndMeta(dst []byte, s *Snapshot) []byte {
 		dst = append(appendName(dst, "meta"), s.Meta...)
 	}
 	return dst
+}
+
+// AppendTicket appends the HTTP answer to a request for a ticket.
+func AppendTicket(dst []byte, ticket string, ttl time.Duration) []byte {
+	dst = append(dst, `{"ticket":`...)
+	dst = AppendString(dst, ticket)
+	dst = appendInt(dst, "expires_in", int(ttl.Seconds()))
+	return append(dst, '}')
 }

@@ -9,7 +9,7 @@ import (
 
 // ServerMessage is a version 2 frame as a client reads it: *Hello,
 // *Subscribed, *ChangesFrame, *SnapshotFrame, *Progress, *Stale, *Closed,
-// *Error, *Pong, or *Unknown.
+// *Error, *Pong, *Close, or *Unknown.
 type ServerMessage interface{ serverMessage() }
 
 func (*Hello) serverMessage()         {}
@@ -21,6 +21,7 @@ func (*Stale) serverMessage()         {}
 func (*Closed) serverMessage()        {}
 func (*Error) serverMessage()         {}
 func (*Pong) serverMessage()          {}
+func (*Close) serverMessage()         {}
 func (*Unknown) serverMessage()       {}
 
 // ChangesFrame is a changes frame as it arrives: it lacks what Changes knows
@@ -124,6 +125,8 @@ func DecodeServer(frame []byte) (ServerMessage, error) {
 		m = &Error{}
 	case "pong":
 		m = &Pong{}
+	case "close":
+		m = &Close{}
 	default:
 		return &Unknown{Type: head.Type}, nil
 	}
@@ -136,15 +139,16 @@ func DecodeServer(frame []byte) (ServerMessage, error) {
 // UnmarshalJSON reads the heartbeat as milliseconds.
 func (h *Hello) UnmarshalJSON(text []byte) error {
 	var frame struct {
-		Session     string `json:"session"`
-		HeartbeatMS int64  `json:"heartbeat_ms"`
-		Limits      Limits `json:"limits"`
+		Session     string   `json:"session"`
+		HeartbeatMS int64    `json:"heartbeat_ms"`
+		Limits      Limits   `json:"limits"`
+		Observers   []string `json:"observers"`
 	}
 	if err := json.Unmarshal(text, &frame); err != nil {
 		return err
 	}
 	h.Session = frame.Session
 	h.Heartbeat = time.Duration(frame.HeartbeatMS) * time.Millisecond
-	h.Limits = frame.Limits
+	h.Limits, h.Observers = frame.Limits, frame.Observers
 	return nil
 }

@@ -24,6 +24,9 @@ type Hello struct {
 	Session   string
 	Heartbeat time.Duration // sent in whole milliseconds
 	Limits    Limits
+	// Observers are those that the session follows; nil is not sent. A socket
+	// is asked for them by resume, an event stream says them.
+	Observers []string
 }
 
 // Subscribed answers a Subscribe, and each entry of a Resume.
@@ -64,6 +67,9 @@ func AppendHello(dst []byte, h *Hello) []byte {
 	dst = appendInt(dst, "heartbeat_ms", int(h.Heartbeat.Milliseconds()))
 	dst = append(dst, `,"limits":`...)
 	dst = appendLimits(dst, &h.Limits)
+	if h.Observers != nil {
+		dst = appendStrings(appendName(dst, "observers"), h.Observers)
+	}
 	return append(dst, '}')
 }
 

@@ -93,6 +93,10 @@ func pong(p *wire.Pong) frame {
 	return frame{func(dst []byte) []byte { return wire.AppendPong(dst, p) }, p}
 }
 
+func closing(c *wire.Close) frame {
+	return frame{func(dst []byte) []byte { return wire.AppendClose(dst, c) }, c}
+}
+
 func at(n string) change.Position { return change.Position("sqlite01000000000000000000" + n) }
 
 func changes(seq uint64, position change.Position, c wire.Changes, ops ...wire.FrameOp) frame {
@@ -152,6 +156,9 @@ func serverFrames() map[string]frame {
 	frames := map[string]frame{
 		"hello": hello(&wire.Hello{Session: "s-1_A", Heartbeat: 15 * time.Second, Limits: wire.Limits{
 			Subscriptions: 1000, Items: 10000, FrameBytes: 65536, FramesPerSecond: 50, FrameBurst: 200}}),
+		"hello of an event stream":                      hello(&wire.Hello{Session: "s", Heartbeat: 500 * time.Millisecond, Observers: []string{observer}}),
+		"hello of an event stream that follows nothing": hello(&wire.Hello{Session: "s", Heartbeat: 500 * time.Millisecond, Observers: []string{}}),
+		"close":                          closing(&wire.Close{Code: wire.CloseReplaced, Reason: "another socket took over"}),
 		"hello without limits":           hello(&wire.Hello{Session: "s", Heartbeat: 500 * time.Millisecond}),
 		"subscribed":                     subscribed(&wire.Subscribed{ID: "7", Observer: observer, Epoch: "e1", Seq: 41, PrimaryKey: "id"}),
 		"subscribed under a new id":      subscribed(&wire.Subscribed{ID: "8", Observer: observer, Epoch: "e1", Seq: 41, PrimaryKey: "id", Replaces: "a7" + observer[2:]}),
@@ -339,6 +346,7 @@ func TestHTTP(t *testing.T) {
 		"envelope of a long poll": envelopeCase{&poll, nil},
 		"problem":                 wire.NewProblem(500, wire.CodeUnobservableResult, `GET /posts: item 3 has no field "id"`),
 		"problem without detail":  wire.NewProblem(429, wire.CodeTooManySessions, ""),
+		"ticket":                  "kq0Yv3uXo1b2mJt7c9LwQe5rTz8sAfGhDiPnUxVyE4k",
 	}
 	eachVector(t, "http.json", values, func(t *testing.T, value any, want []byte) {
 		switch value := value.(type) {
@@ -351,6 +359,8 @@ func TestHTTP(t *testing.T) {
 			equalValue(t, *got, envelopeOf(*value.snapshot, value.keys))
 		case *wire.Problem:
 			checkProblem(t, value, want)
+		case string:
+			equalFrame(t, wire.AppendTicket(nil, value, 30*time.Second), want)
 		}
 	})
 }

@@ -169,6 +169,7 @@ func invite(w io.Writer, address net.Addr, f demoFlags) {
 Its lists are ordinary endpoints, and live ones with a session's name:
   curl '%[1]s/api/top'
   curl '%[1]s/api/top?observe=me'
+  curl -N -H 'Accept: text/event-stream' '%[1]s/api/top'
 
 Write from here, and watch the windows:
   curl -d title='Hello from a terminal' %[1]s/api/tickets

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -89,6 +90,7 @@ func TestDemo(t *testing.T) {
 	if answer := d.get(t, "/api/top?observe=me"); !strings.Contains(answer, `"observer":"`) {
 		t.Errorf("GET with observe: %s", answer)
 	}
+	d.stream(t)
 	d.stop(t)
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary folder: %v, %v", left, err)
@@ -97,6 +99,7 @@ func TestDemo(t *testing.T) {
 
 type runningDemo struct {
 	url    string
+	said   string // all that it invites to
 	client *http.Client
 	cancel context.CancelFunc
 	status chan int
@@ -113,12 +116,14 @@ func startDemo(t *testing.T, args ...string) *runningDemo {
 		in.Close()
 	}()
 	said := bufio.NewReader(out)
-	first, err := said.ReadString('\n')
-	d.url = regexp.MustCompile(`http://\S+`).FindString(first)
-	if err != nil || d.url == "" {
-		cancel()
-		t.Fatalf("the demo said %q, %v; status %d, %s", first, err, <-d.status, d.stderr)
+	for !strings.Contains(d.said, "Ctrl-C") {
+		line, err := said.ReadString('\n')
+		if d.said += line; err != nil {
+			cancel()
+			t.Fatalf("the demo said %q, %v; status %d, %s", d.said, err, <-d.status, d.stderr)
+		}
 	}
+	d.url = regexp.MustCompile(`http://\S+`).FindString(d.said)
 	go func() { _, _ = io.Copy(io.Discard, said) }()
 	return d
 }
@@ -129,6 +134,37 @@ func (d *runningDemo) stop(t *testing.T) {
 	d.cancel()
 	if status := <-d.status; status != 0 || d.stderr.Len() > 0 {
 		t.Errorf("the demo ended with %d and said %q", status, d.stderr)
+	}
+}
+
+// stream does what the line with curl -N says, until the list has come and
+// moved.
+func (d *runningDemo) stream(t *testing.T) {
+	t.Helper()
+	line := regexp.MustCompile(`curl -N -H '(.*): (.*)' '(.*)'`).FindStringSubmatch(d.said)
+	if line == nil {
+		t.Fatalf("no curl -N in %s", d.said)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, line[3], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set(line[1], line[2])
+	answer, err := d.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	events := bufio.NewScanner(answer.Body)
+	events.Buffer(nil, 1<<20)
+	for _, want := range []string{"event: snapshot", "event: changes"} {
+		for events.Scan() && events.Text() != want {
+		}
+		if events.Text() != want {
+			t.Errorf("no %s: %v", want, events.Err())
+		}
 	}
 }
 

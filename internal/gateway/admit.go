@@ -55,6 +55,9 @@ func (s *session) seat(c *socket) (old *socket) {
 	c.pinged = c.proof.number
 	c.mu.Lock()
 	c.session = s
+	if c.coding == sentEvent && !c.view {
+		c.tag = s.eventTag()
+	}
 	c.mu.Unlock()
 	return old
 }

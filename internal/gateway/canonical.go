@@ -203,26 +203,32 @@ func splitQuery(query string) (params map[string][]string, exact bool) {
 }
 
 // observing returns the session that a query asks to observe for.
-func observing(query string) (session string, asked bool) {
+func observing(query string) (session string, asked bool) { return valueOf(query, observeParameter) }
+
+// valueOf returns the first value of a parameter.
+func valueOf(query, parameter string) (value string, has bool) {
 	pairs(query, func(raw, name string) bool {
-		if name != observeParameter {
+		if name != parameter {
 			return true
 		}
-		_, value, _ := strings.Cut(raw, "=")
-		session, asked = unescape(value), true
+		_, value, _ = strings.Cut(raw, "=")
+		value, has = unescape(value), true
 		return false
 	})
-	return session, asked
+	return value, has
 }
 
 // withoutObserve is the query without that parameter, all else as it was.
-func withoutObserve(query string) string {
-	if _, asked := observing(query); !asked {
+func withoutObserve(query string) string { return without(query, observeParameter) }
+
+// without is a query without one parameter, all else as it was.
+func without(query, parameter string) string {
+	if _, has := valueOf(query, parameter); !has {
 		return query
 	}
 	var kept []string
 	pairs(query, func(raw, name string) bool {
-		if name != observeParameter {
+		if name != parameter {
 			kept = append(kept, raw)
 		}
 		return true

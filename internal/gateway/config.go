@@ -40,9 +40,10 @@ type Config struct {
 	// Default Accept and Accept-Language.
 	SubscribeHeaders []string
 
-	// Prefix is where unsubscribe lies. Default "/api/queryobserver".
+	// Prefix is where unsubscribe and tickets lie. Default "/api/queryobserver".
 	Prefix string
-	// SocketPrefix is where sockets lie, with both slashes. Default "/ws/".
+	// SocketPrefix is where sockets and sessions' event streams lie, with both
+	// slashes. Default "/ws/".
 	SocketPrefix string
 
 	// SessionTTL is how long a session lives without a socket. Default 60 s.
@@ -50,7 +51,7 @@ type Config struct {
 	// V1SessionTTL is how long what a version 1 client holds is remembered
 	// after that. Default 1 h.
 	V1SessionTTL time.Duration
-	// Heartbeat is the longest silence on a socket. Default 25 s.
+	// Heartbeat is the longest silence on a socket or an event stream. Default 25 s.
 	Heartbeat time.Duration
 	// Linger is how long a feed without sessions is still followed. Default 5 s.
 	Linger time.Duration

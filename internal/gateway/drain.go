@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/wire"
@@ -76,4 +77,13 @@ func (g *Gateway) awaitReaders() {
 // restartReason asks a client to come back after a while.
 func restartReason(wait time.Duration) string {
 	return "reconnect after " + strconv.FormatInt(wait.Milliseconds(), 10) + " ms"
+}
+
+// waitOf is the wait in a reason of restartReason, "" in any other.
+func waitOf(reason string) string {
+	wait, ok := strings.CutPrefix(reason, "reconnect after ")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(wait, " ms")
 }

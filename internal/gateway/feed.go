@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -234,6 +235,24 @@ func (f *feed) find(epoch string, seq uint64) *entry {
 		return nil
 	}
 	return f.log[seq-f.log[0].seq]
+}
+
+// reached is where a client stands that began at a point, and was sent
+// everything up to a position since. f.mu is held.
+func (f *feed) reached(from wire.Point, told change.Position) wire.Point {
+	if told == "" {
+		return from
+	}
+	for _, e := range slices.Backward(f.log) {
+		b := e.body.Load()
+		switch {
+		case b == nil || e.epoch == from.Epoch && e.seq <= from.Seq:
+			return from
+		case told.Reaches(b.changes.Position):
+			return wire.Point{Epoch: e.epoch, Seq: e.seq}
+		}
+	}
+	return from
 }
 
 // attach adds a subscription. f.mu is held.

@@ -2,9 +2,11 @@
 //
 // A client is a session, which it names itself. It subscribes with an ordinary
 // GET that carries observe=<session>, or over its WebSocket, and is then sent
-// every change of each list that it follows. The gateway knows nothing of
-// views and databases: it asks a worker over the bus, and keeps of each
-// observer a feed, which is the current list and a log of the last diffs.
+// every change of each list that it follows: over the WebSocket, or as
+// server-sent events. A GET of a view as events is a session of its own. The
+// gateway knows nothing of views and databases: it asks a worker over the bus,
+// and keeps of each observer a feed, which is the current list and a log of the
+// last diffs.
 //
 // # Promises
 //
@@ -57,6 +59,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	held     map[string]int // sessions by who holds them
+	tickets  tickets
 	lost     lostSessions   // version 1 sessions that cannot be continued, and since when
 	polls    map[string]int // under way, by who asks
 	feeds    map[string]*feed

@@ -28,7 +28,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) *wire.Problem {
 			w.Header().Set("Upgrade", "websocket")
 			w.Header().Set("Connection", "Upgrade")
 		}
-		return bad(http.StatusUpgradeRequired, "this path takes WebSockets, over HTTP/1.1")
+		return bad(http.StatusUpgradeRequired, "this path takes WebSockets, over HTTP/1.1, and GETs that ask for text/event-stream")
 	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor > 1:
 		return bad(http.StatusHTTPVersionNotSupported, "want HTTP/1.1")
 	case !hasToken(r.Header["Connection"], "upgrade"):

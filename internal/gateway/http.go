@@ -24,13 +24,21 @@ func (g *Gateway) Wrap(app http.Handler) http.Handler {
 			g.serveSocket(w, r, id)
 			return
 		}
-		if rest, ok := strings.CutPrefix(r.URL.Path, g.Prefix); ok && (rest == "/unsubscribe" || rest == "/unsubscribe/") {
-			g.serveUnsubscribe(w, r)
-			return
+		if rest, ok := strings.CutPrefix(r.URL.Path, g.Prefix); ok {
+			switch rest {
+			case "/unsubscribe", "/unsubscribe/":
+				g.serveUnsubscribe(w, r)
+				return
+			case "/ticket", "/ticket/":
+				g.serveTicket(w, r)
+				return
+			}
 		}
 		switch want, session := wantOf(r); want {
 		case wantObserve:
 			g.serveObserve(w, r, session)
+		case wantEvents:
+			g.serveView(w, r)
 		case wantPoll:
 			g.servePoll(w, r)
 		default:
@@ -47,6 +55,7 @@ type want uint8
 const (
 	wantView    want = iota // the view's own answer
 	wantObserve             // to follow the view in a session
+	wantEvents              // to follow the view over this request
 	wantPoll                // the list, or to wait until it is another
 )
 
@@ -60,6 +69,9 @@ func wantOf(r *http.Request) (w want, session string) {
 		if session, asked := observing(r.URL.RawQuery); asked {
 			return wantObserve, session
 		}
+	}
+	if prefersEvents(r.Header) {
+		return wantEvents, ""
 	}
 	if _, asked := preferredWait(r.Header); asked {
 		return wantPoll, ""

@@ -9,8 +9,9 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
-// greet sends hello. Nothing else goes out before the client's first resume.
-func (c *socket) greet() {
+// greet sends hello. Nothing else goes out before the client's first resume;
+// a stream has none, and is told what its session follows.
+func (c *socket) greet(observers []string) {
 	limits := &c.gateway.Limits
 	told := func(n int) int {
 		if n == unlimited {
@@ -19,7 +20,7 @@ func (c *socket) greet() {
 		return n
 	}
 	c.reply(c.coding.append(nil, wire.AppendHello(nil, &wire.Hello{
-		Session: c.id, Heartbeat: c.gateway.Heartbeat,
+		Session: c.id, Heartbeat: c.gateway.Heartbeat, Observers: observers,
 		Limits: wire.Limits{
 			Subscriptions: told(limits.Subscriptions), Items: told(limits.Items), FrameBytes: told(limits.FrameBytes),
 			FramesPerSecond: told(limits.FramesPerSecond), FrameBurst: told(limits.FrameBurst),

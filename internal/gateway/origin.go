@@ -95,8 +95,8 @@ func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) {
 	if g.allowOrigin(w, r) {
 		header := w.Header()
-		header.Set("Access-Control-Allow-Methods", "POST")
-		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRFToken, X-Requested-With, Wakeful-Position")
+		header.Set("Access-Control-Allow-Methods", "GET, POST")
+		header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRFToken, X-Requested-With, Wakeful-Position, Last-Event-ID")
 		header.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -18,7 +18,7 @@ type claim struct {
 	proven   bool   // the cookie came with the request
 	fresh    string // value of a cookie to set, "" for none
 	identity string // hash, "" for nobody's
-	alone    bool   // the identity rests on an Authorization header that no page can make a browser send
+	alone    bool   // the identity rests on an Authorization header that no page can make a browser send; a ticket is none
 	address  string
 }
 
@@ -29,7 +29,7 @@ func (g *Gateway) claimOf(r *http.Request) (*claim, error) {
 		return nil, err
 	}
 	c := &claim{identity: g.hashed("identity", identity), address: g.Address(r)}
-	c.alone = identity != "" && g.authorizedAlone(r, identity)
+	c.alone = identity != "" && !byTicket(r) && g.authorizedAlone(r, identity)
 	g.claimClient(r, c)
 	return c, nil
 }

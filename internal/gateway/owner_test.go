@@ -50,6 +50,7 @@ func TestOwnershipCrossProduct(t *testing.T) {
 				checkGet(t, h, user, ok)
 				checkUnsubscribe(t, h, user, first.Observer, ok)
 				checkSocket(t, h, user, ok)
+				checkEvents(t, h, user, ok)
 				checkResume(t, h, user, first.Observer, ok)
 			})
 		}
@@ -90,6 +91,15 @@ func checkSocket(t *testing.T, h *house, user int, ok bool) {
 	}
 	if c != nil {
 		_ = c.conn.Close()
+	}
+}
+
+func checkEvents(t *testing.T, h *house, user int, ok bool) {
+	t.Helper()
+	l := h.tryListen(http.DefaultClient, "/ws/s1", lines(people[user].line)...)
+	defer l.cut()
+	if want := map[bool]int{true: 200, false: 403}[ok]; l.resp.StatusCode != want {
+		t.Errorf("events: %d, want %d", l.resp.StatusCode, want)
 	}
 }
 

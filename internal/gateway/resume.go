@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -15,7 +16,7 @@ func (c *socket) resume(s *session, m *wire.Resume) {
 	first := s.socket == c && !c.started
 	s.mu.Unlock()
 	if first {
-		s.rewind(m.Observers, w) // before lists come that were not there
+		s.rewind(m.Observers, "", w) // before lists come that were not there
 	}
 	for observer, at := range m.Observers {
 		if planted.Is(planted.ResumeOffByOne) {
@@ -107,8 +108,8 @@ func (s *session) await(observer string, n int) {
 }
 
 // rewind takes the subscriptions that a resume does not name back to where
-// they began.
-func (s *session) rewind(named map[string]wire.Resuming, w *wakes) {
+// they began, or as far as the client was surely told.
+func (s *session) rewind(named map[string]wire.Resuming, told change.Position, w *wakes) {
 	s.mu.Lock()
 	var others []*sub
 	for observer, sub := range s.subs {
@@ -121,7 +122,7 @@ func (s *session) rewind(named map[string]wire.Resuming, w *wakes) {
 		f := sub.feed
 		f.mu.Lock()
 		s.mu.Lock()
-		s.place(f, sub, sub.from, wire.ReasonResumeGap)
+		s.place(f, sub, f.reached(sub.from, told), wire.ReasonResumeGap)
 		w.add(s)
 		s.mu.Unlock()
 		f.mu.Unlock()

@@ -52,6 +52,7 @@ type session struct {
 	unheard  map[*feed]change.Position // followed since the worker spoke last, and where they were right
 	awaited  map[string]int            // resumes that the worker has not answered, by observer
 	stale    bool                      // told so
+	tag      string                    // begins the ids of events: an id of another session says nothing
 	replies  [][]byte                  // version 2 messages that come after all that is due
 	unread   int                       // bytes of these and of all sub.intro
 }
@@ -371,6 +372,17 @@ func (s *session) pong(c *socket, number uint64) (asked bool) {
 	if number > c.pinged || number < c.proof.number {
 		return false
 	}
+	c.prove(number)
+	s.settle()
+	if asked = c.unproven > 0; asked {
+		c.unproven--
+	}
+	return asked
+}
+
+// prove tells those who wait for it that all up to a number has arrived.
+// session.mu is held.
+func (c *socket) prove(number uint64) {
 	c.proof.number = number
 	kept := c.barriers[:0]
 	for _, b := range c.barriers {
@@ -381,11 +393,6 @@ func (s *session) pong(c *socket, number uint64) (asked bool) {
 		}
 	}
 	c.barriers = kept
-	s.settle()
-	if asked = c.unproven > 0; asked {
-		c.unproven--
-	}
-	return asked
 }
 
 // settle forgets what is proven by all sockets of the last SessionTTL.

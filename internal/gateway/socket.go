@@ -28,12 +28,16 @@ type socket struct {
 	conn    carrier
 	version version
 	coding  coding // of version 2
-	id      string // of the session asked for
-	opened  time.Time
-	ctx     context.Context // done when the connection has ended
-	cancel  context.CancelFunc
-	wanted  atomic.Int64 // wakes that the writer has not seen; 0: no writer
-	heard   atomic.Int64 // when the client was heard last, Unix nanoseconds
+	view    bool   // an event stream of one view: its session is its own, and ends with it
+	// Of event streams: the observer of the view, and what begins the ids of a
+	// session's events.
+	observer, tag string
+	id            string // of the session asked for
+	opened        time.Time
+	ctx           context.Context // done when the connection has ended
+	cancel        context.CancelFunc
+	wanted        atomic.Int64 // wakes that the writer has not seen; 0: no writer
+	heard         atomic.Int64 // when the client was heard last, Unix nanoseconds
 
 	deadline time.Time // of writes; the writer's alone
 
@@ -57,6 +61,7 @@ type socket struct {
 	beatDue  bool
 	nextBeat time.Time
 	barriers []barrier
+	filled   uint64 // session.sent when the stream was filled last
 
 	peer *peer  // of the handshake, then of the reader alone
 	who  *claim // likewise; nil while refused
@@ -97,6 +102,14 @@ func refusalOf(p *wire.Problem) *refusal {
 
 // serveSocket answers the handshake for a session.
 func (g *Gateway) serveSocket(w http.ResponseWriter, r *http.Request, id string) {
+	switch {
+	case r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
+		g.preflight(w, r)
+		return
+	case r.Method == http.MethodGet && !hasToken(r.Header["Upgrade"], "websocket") && prefersEvents(r.Header):
+		g.serveSession(w, r, id)
+		return
+	}
 	if problem := checkUpgrade(w, r); problem != nil {
 		g.record(event.Event{Kind: event.Refused, Code: string(problem.Code)})
 		problem.Write(w)
@@ -105,6 +118,14 @@ func (g *Gateway) serveSocket(w http.ResponseWriter, r *http.Request, id string)
 	v := version1
 	if slices.Contains(protocols(r), wire.Subprotocol) {
 		v = version2
+	}
+	if v == version1 {
+		var problem *wire.Problem
+		if r, problem = g.ticketed(r); problem != nil {
+			g.record(event.Event{Kind: event.Refused, Code: string(problem.Code)})
+			problem.Write(w)
+			return
+		}
 	}
 	who, refused := g.checkHandshake(r, id, v)
 	if refused != nil && v == version1 {
@@ -217,7 +238,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 	g.record(event.Event{Kind: event.SocketOpened, Session: g.sessionLabel(event.SocketOpened, id)})
 	c.peer, c.who = newPeer(r), who
 	if v == version2 {
-		c.greet()
+		c.greet(nil)
 	}
 	if refused == nil && who != nil {
 		if refused = g.admit(c, who); refused != nil && v == version2 && who.identity == "" && refused.status == http.StatusForbidden {
@@ -364,11 +385,14 @@ func (c *socket) finish() {
 	c.over = true
 	s, code := c.session, c.code
 	c.mu.Unlock()
+	g := c.gateway
 	if s != nil {
 		s.leave(c)
+		if c.view {
+			g.endSession(s, closeNormal, false)
+		}
 	}
 	c.cancel()
-	g := c.gateway
 	g.mu.Lock()
 	delete(g.sockets, c)
 	g.mu.Unlock()

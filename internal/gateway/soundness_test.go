@@ -75,12 +75,12 @@ func TestSentBeforeItWasCounted(t *testing.T) {
 	// publish links the entry, a writer that runs sends it, then publish counts it.
 	st.tail.next.Store(next)
 	s.enqueue(sub)
-	if _, _, done := s.fillV2(textFrame, sub, nil); !done {
+	if _, _, done := s.fillV2(&socket{}, sub, nil); !done {
 		t.Fatal("not all is sent")
 	}
 	s.dequeue()
 	s.due(sub, next.body.Load().cost)
-	if _, _, done := s.fillV2(textFrame, sub, nil); !done {
+	if _, _, done := s.fillV2(&socket{}, sub, nil); !done {
 		t.Fatal("not all is sent")
 	}
 	s.dequeue()

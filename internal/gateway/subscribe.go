@@ -28,6 +28,7 @@ type subscription struct {
 	socket *socket
 	id     wire.ID
 	since  wire.Point // what the client holds, zero for nothing
+	stream bool       // the session is this request's own, and no GET's answer precedes it
 	// replaces is the id that the client of a resume knows the list by.
 	replaces string
 
@@ -159,13 +160,14 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 	if want.view != nil {
 		f.view.Store(want.view)
 	}
-	if want.socket == nil {
+	direct := want.socket != nil || want.stream // told by messages, not by the answer of a GET
+	if !direct {
 		got.sub.asking++
 	}
-	got.sub.told = got.sub.told || want.socket != nil || !got.first && got.sub.whole
+	got.sub.told = got.sub.told || direct || !got.first && got.sub.whole
 	s.newest = later(s.newest, st.Position)
 	s.watchNew(f)
-	if want.socket != nil {
+	if direct {
 		s.introduce(f, got.sub, want)
 		w.add(s)
 	}
@@ -201,6 +203,9 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 	}
 	s.paid(sub, sub.owed)
 	sub.from = s.place(f, sub, want.since, reason)
+	if want.stream {
+		return
+	}
 	text := wire.AppendSubscribed(nil, &wire.Subscribed{
 		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,
 		PrimaryKey: f.state.Load().PrimaryKey, Replaces: want.replaces,

@@ -30,6 +30,7 @@ func (g *Gateway) tick(now time.Time) {
 		g.tickSession(s, now)
 	}
 	g.tickAlone(now)
+	g.tickets.expire(now)
 	if feeds == 0 {
 		g.heard.Store(now.UnixNano()) // it has nothing to say to us
 	}

@@ -10,7 +10,8 @@ import (
 
 // fillV2 appends what one subscription has to send. direct is a frame to be
 // written after buf, done says that nothing is left.
-func (s *session) fillV2(k coding, sub *sub, buf []byte) (out, direct []byte, done bool) {
+func (s *session) fillV2(c *socket, sub *sub, buf []byte) (out, direct []byte, done bool) {
+	k := c.coding
 	for _, text := range sub.intro {
 		buf = k.append(buf, text)
 	}
@@ -27,6 +28,9 @@ func (s *session) fillV2(k coding, sub *sub, buf []byte) (out, direct []byte, do
 		}
 		s.sent++
 		sub.sent = s.sent
+		if c.view {
+			buf = wire.AppendEventID(buf, wire.Point{Epoch: sub.at.epoch, Seq: sub.at.seq}.String())
+		}
 		if len(frame) > directSize {
 			return buf, frame, false
 		}
@@ -71,7 +75,8 @@ func (s *session) nextV2(k coding, sub *sub) []byte {
 
 // appendProgress tells how far the session is, where that is news or due. p was
 // loaded before the session was found to have nothing left to send.
-func (s *session) appendProgress(k coding, buf []byte, p *progress, force bool) []byte {
+func (s *session) appendProgress(c *socket, buf []byte, p *progress) []byte {
+	k, force := c.coding, c.beatDue
 	if p == nil || !force && !s.stale && p.Position == s.progress {
 		return buf
 	}
@@ -81,6 +86,9 @@ func (s *session) appendProgress(k coding, buf []byte, p *progress, force bool) 
 	whole := p.Whole && p.Position.Reaches(s.newest)
 	s.progress, s.stale = p.Position, false
 	behind := s.behind(p)
+	if c.tag != "" && len(behind) == 0 {
+		buf = wire.AppendEventID(buf, c.tag+":"+string(p.Position))
+	}
 	switch {
 	case len(behind) > 0:
 		return k.append(buf, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole, Behind: behind}))

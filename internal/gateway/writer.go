@@ -42,6 +42,7 @@ func (c *socket) write() {
 		seen := c.wanted.Load()
 		for c.writeOnce(buf) {
 		}
+		c.rest()
 		if c.wanted.CompareAndSwap(seen, 0) {
 			break
 		}
@@ -72,6 +73,9 @@ func (c *socket) writeOnce(buf *[]byte) bool {
 	}
 	*buf = out
 	if len(out) == 0 && direct == nil {
+		if c.coding == sentEvent && c.wrote(s) {
+			c.finishWriting(true)
+		}
 		return false
 	}
 	err := c.send(out)
@@ -81,10 +85,11 @@ func (c *socket) writeOnce(buf *[]byte) bool {
 	switch {
 	case err != nil:
 		c.finishWriting(false)
-	case closing != nil:
+	case closing != nil || c.coding == sentEvent && c.wrote(s):
 		c.finishWriting(true)
+		return false
 	}
-	return err == nil && closing == nil
+	return err == nil
 }
 
 // finishWriting ends the sending side. After a close frame the client has a
@@ -96,7 +101,7 @@ func (c *socket) finishWriting(said bool) {
 		close(c.flushed)
 	}
 	c.mu.Unlock()
-	if !said {
+	if !said || c.coding == sentEvent {
 		_ = c.conn.Close() // the reader ends with it
 		return
 	}
@@ -108,7 +113,7 @@ func (c *socket) finishWriting(said bool) {
 func (c *socket) send(p []byte) error {
 	for len(p) > 0 {
 		c.arm(time.Now())
-		n, err := c.conn.Write(p)
+		n, err := c.conn.Write(c.piece(p))
 		p = p[n:]
 		if err == nil {
 			continue
@@ -169,7 +174,7 @@ func (c *socket) close(code int, reason string) {
 	c.mu.Lock()
 	first := c.closing == nil && !c.over
 	if first {
-		c.closing = appendClose(nil, code, reason)
+		c.closing = c.farewell(code, reason)
 		c.code, c.flushed = code, make(chan struct{})
 		_ = c.conn.SetWriteDeadline(time.Now().Add(closeWait))
 	}
@@ -197,7 +202,7 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 		if c.version == version1 {
 			buf, direct, done = s.fillV1(sub, buf)
 		} else {
-			buf, direct, done = s.fillV2(c.coding, sub, buf)
+			buf, direct, done = s.fillV2(c, sub, buf)
 		}
 		if done {
 			s.dequeue()
@@ -212,14 +217,17 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 // appendTail appends what comes when nothing else is left.
 func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
 	if c.version == version2 {
-		buf = s.appendProgress(c.coding, buf, p, c.beatDue)
+		buf = s.appendProgress(c, buf, p)
 		for _, reply := range s.replies {
 			buf = c.coding.append(buf, reply)
 		}
 		s.settled(s.replies)
 		s.replies = nil
 	}
-	if c.pingDue || c.beatDue {
+	switch {
+	case c.coding == sentEvent:
+		buf = s.appendBeat(c, buf)
+	case c.pingDue || c.beatDue:
 		buf = appendFrame(buf, ws.OpPing, strconv.AppendUint(nil, s.sent, 10))
 		c.pinged, c.pingAt, c.pingDue, c.beatDue = s.sent, time.Now(), false, false
 		c.unproven++
