@@ -59,6 +59,9 @@ func TestStatements(t *testing.T) {
 			Statement{Text: byOwner.Text, Reads: needs("every row"), Dropped: []Dropped{{"issue", "owner", query.WhyTypes}}}},
 		{"missing", readset.Use{Statement: byOwner},
 			Statement{Text: byOwner.Text, Reads: needs("every row"), Dropped: []Dropped{{"issue", "owner", query.WhyMissing}}}},
+		{"ties", readset.Use{Statement: statement("SELECT * FROM issue WHERE owner = 7 ORDER BY note")},
+			Statement{Text: "SELECT * FROM issue WHERE owner = 7 ORDER BY note", Reads: needs("owner = 7"),
+				Ties: "rows of issue that are equal in note may stand in any order, unless an index is unique; end ORDER BY with id"}},
 		{"volatile", readset.Use{Statement: volatile},
 			Statement{Text: volatile.Text, Reads: needs("id = 3"), Volatile: []string{"random"}}},
 	} {

@@ -32,7 +32,7 @@ func Statements(understood []observer.Understood, values bool) (list []Statement
 }
 
 func statementOf(u *observer.Understood, values bool) Statement {
-	s := Statement{Runs: 1, Opaque: u.Opaque, Volatile: u.Statement.Volatile}
+	s := Statement{Runs: 1, Opaque: u.Opaque, Volatile: u.Statement.Volatile, Ties: u.Ties}
 	if s.Text = query.Redact(u.Statement); values {
 		s.Text = u.Statement.Text
 	}
@@ -68,7 +68,7 @@ func Reads(reads, newest []affected.Dependency, values bool) []Read {
 	for i, d := range reads {
 		list[i] = ReadOf(d.Table, d.Columns, d.Where, values)
 		list[i].Earlier = newest != nil && !slices.ContainsFunc(newest, func(n affected.Dependency) bool {
-			return n.Table == d.Table && slices.Equal(n.Columns, d.Columns)
+			return n.Table == d.Table && slices.Equal(n.Columns, d.Columns) && n.Where.Equal(d.Where)
 		})
 	}
 	return list

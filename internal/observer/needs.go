@@ -20,6 +20,8 @@ type Understood struct {
 	// Needs has a condition for each table; Dropped what is not in them.
 	Needs   []query.Need
 	Dropped []query.Dropped
+	// Ties is why its rows may stand in any order, "" where that is not seen.
+	Ties string
 }
 
 // Needs says which rows of which tables matter to what was read. memory is the
@@ -35,7 +37,7 @@ func Needs(reads *readset.Set, queries *query.Cache, memory *query.Arguments, no
 	var list []affected.Dependency
 	wheres := map[string][]predicate.Condition{}
 	for i, run := range runs {
-		u := Understood{Statement: uses[i].Statement, Opaque: run.Query.Opaque}
+		u := Understood{Statement: uses[i].Statement, Opaque: run.Query.Opaque, Ties: run.Query.Ties}
 		u.Needs, u.Dropped = run.Query.Bind(u.Statement, run.Args, memory.Trust(run.Query, now))
 		for _, need := range u.Needs {
 			key := need.Table + "\x00" + strings.Join(need.Columns, "\x00")

@@ -32,6 +32,9 @@ type Query struct {
 	Opaque string
 	// Shape is equal for statements that differ in their literals only.
 	Shape uint64
+	// Ties says why rows may stand in an order of the database's own choosing,
+	// "" where that is not seen.
+	Ties string
 
 	places []*place // where tables stand
 	values []value  // literals and parameters, in the order of the text
@@ -93,7 +96,7 @@ func (c *catalog) read(statement *readset.Statement) (q *Query) {
 	tree := p.statement()
 	r := &reader{dialect: c.dialect, catalog: c, values: p.values}
 	r.selection(tree, nil, nil)
-	q = &Query{Shape: p.shape(), places: r.places, values: r.values, params: p.highest}
+	q = &Query{Shape: p.shape(), places: r.places, values: r.values, params: p.highest, Ties: ties(tree, r.places)}
 	q.check(statement)
 	return q
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/observer"
 )
 
-// maxAccused bounds the call sites that are remembered.
+// maxAccused bounds what is remembered to have been said.
 const maxAccused = 1_024
 
 // accuse reports the statements that a run has made without its context, once
@@ -28,5 +28,23 @@ func (w *Worker) accuse(o *live, outcome *observer.Outcome) {
 		w.cfg.Events.Record(event.Event{Kind: event.ViewMisread, View: name, Observer: short(o.ID),
 			Detail: "a statement without the request's context: what it reads is not noted; pass r.Context() on at " + stray.Site})
 		w.cfg.Logger.Warn("statement without the context of its evaluation", "view", name, "at", stray.Site, "stack", stray.Stack)
+	}
+}
+
+// adviseOrder tells once for each view that its order is not total: a row may
+// then move though nothing of it has changed.
+func (w *Worker) adviseOrder(o *live, understood []observer.Understood) {
+	for i := range understood {
+		ties := understood[i].Ties
+		if ties == "" {
+			continue
+		}
+		about := "order of " + o.viewName()
+		if _, known := w.accused[about]; known || len(w.accused) >= maxAccused {
+			return
+		}
+		w.accused[about] = struct{}{}
+		w.cfg.Logger.Info("order of a view is not total", "view", o.viewName(), "detail", ties)
+		return
 	}
 }

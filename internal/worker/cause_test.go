@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,26 @@ func (r *rig) write(ctx context.Context, table string, id int64, name string) er
 	writes.Begin()
 	p, err := r.db.Update(func(tx *memsource.Tx) error {
 		return tx.Put(table, memsource.Row{"id": id, "name": name})
+	})
+	writes.End(p)
+	return err
+}
+
+// markedID is a view whose items are told apart by their id.
+var markedID = mark.View{Name: "view", Key: []string{"id"}}
+
+// bump alters the score of an item in an evaluation, and nothing else.
+func (r *rig) bump(ctx context.Context, id int64) error {
+	writes := readset.WritesFrom(ctx)
+	writes.Begin()
+	p, err := r.db.Update(func(tx *memsource.Tx) error {
+		row, err := tx.Get("item", id)
+		if err != nil {
+			return err
+		}
+		row = maps.Clone(row)
+		row["score"] = row["score"].(int64) + 1
+		return tx.Put("item", row)
 	})
 	writes.End(p)
 	return err

@@ -1,11 +1,14 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,17 +106,15 @@ func TestExplainCauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
 		until := time.Now().Add(time.Hour)
-		fails, slow := false, make(chan struct{}, 1)
+		fails, slow := make(chan struct{}, 1), make(chan struct{}, 1)
 		r.view("/all", func(ctx context.Context) error {
 			readset.From(ctx).Poll(90 * time.Minute)
 			if time.Now().Before(until) {
 				readset.From(ctx).Until(until)
 			}
-			if fails {
-				fails = false
-				return fmt.Errorf("no")
-			}
 			select {
+			case <-fails:
+				return fmt.Errorf("no")
 			case <-slow:
 				<-time.After(time.Second)
 			default:
@@ -136,7 +137,7 @@ func TestExplainCauses(t *testing.T) {
 		want("until", "first")
 		pass(90 * time.Minute)
 		want("poll", "until", "first")
-		fails = true
+		fails <- struct{}{}
 		r.put(1)
 		pass(time.Second)
 		want("retry", "change status 500", "poll", "until", "first")
@@ -169,16 +170,16 @@ func TestExplainOwnWrites(t *testing.T) {
 func TestExplainEarlierReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
-		less := false
+		var less atomic.Bool
 		r.view("/both", func(ctx context.Context) error {
-			if less {
+			if less.Load() {
 				return nil
 			}
 			_, err := r.db.Read(ctx, "other")
 			return err
 		})
 		r.observe("/both")
-		less = true
+		less.Store(true)
 		r.put(1)
 		pass(time.Second)
 		e := r.explain(explain.Question{Observer: "o:/both"})
@@ -270,4 +271,31 @@ func TestRanKeepsTheNewest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOrderThatIsNotTotal is told once for each view, not for each observer
+// and each run.
+func TestOrderThatIsNotTotal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		r := newRig(t, Config{Logger: slog.New(slog.NewTextHandler(&said, nil))})
+		r.handle("/by", markedID, func(w http.ResponseWriter, q *http.Request) {
+			readset.From(q.Context()).Add(&readset.Statement{
+				Text:   "SELECT id, name FROM item ORDER BY name",
+				Reads:  []readset.Read{{Table: "item", Columns: []string{"id", "name"}}},
+				Schema: itemSchema,
+			}, nil)
+			_, _ = w.Write([]byte(`[]`))
+		})
+		r.observe("/by?a=1")
+		r.observe("/by?a=2")
+		r.put(1)
+		pass(time.Second)
+		if n := strings.Count(said.String(), "order of a view is not total"); n != 1 || !strings.Contains(said.String(), "end ORDER BY with id") {
+			t.Errorf("it is said %d times: %s", n, said.String())
+		}
+		if e := r.explain(explain.Question{Observer: "o:/by?a=1"}); len(e.Notes) != 1 || !strings.Contains(e.Notes[0], "equal in name") {
+			t.Errorf("notes %v", e.Notes)
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"slices"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
@@ -134,34 +133,6 @@ func (o *live) schedule(began, now time.Time) {
 	if o.until.After(began) {
 		o.nextPoll = earlier(o.nextPoll, o.until)
 	}
-}
-
-// settle keeps the tables, and sets of columns, that a run did not read until
-// three runs in a row have not: a view may read less for a moment (a cache, a branch), and what it
-// would have read then must still wake it.
-func (o *live) settle(reads []affected.Dependency) []affected.Dependency {
-	var missing []affected.Dependency
-	for _, had := range o.reads {
-		if !slices.ContainsFunc(reads, func(d affected.Dependency) bool {
-			return d.Table == had.Table && slices.Equal(d.Columns, had.Columns)
-		}) {
-			missing = append(missing, had)
-		}
-	}
-	if len(missing) == 0 {
-		o.shrunk, o.shrinks = nil, 0
-		return reads
-	}
-	if !affected.Same(o.shrunk, reads) {
-		o.shrinks = 0
-	}
-	o.shrunk = reads
-	o.shrinks++
-	if o.shrinks >= 3 && len(reads) > 0 {
-		o.shrunk, o.shrinks = nil, 0
-		return reads
-	}
-	return append(slices.Clone(reads), missing...)
 }
 
 // backoff says when to try again after a failure.

@@ -207,6 +207,7 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 		w.polled[o] = struct{}{}
 	}
 	reads, understood := observer.Needs(outcome.Reads, &w.queries, &o.arguments, time.Now())
+	w.adviseOrder(o, understood)
 	if len(understood) > 0 {
 		o.understood = understood
 	}

@@ -143,7 +143,7 @@ type Worker struct {
 	focus     focus
 	made      made
 	kept      kept
-	accused   map[string]struct{} // call sites of statements without their evaluation's context
+	accused   map[string]struct{} // what was said of views and call sites, to be said once
 	noted     int64               // when the newest changeset was taken in, Unix nanoseconds
 	processed change.Position     // every change up to it is taken in
 	reported  change.Position     // position of the last progress
