@@ -11,7 +11,7 @@ import (
 )
 
 // crowds lists the measurements of sockets beyond those of one list.
-var crowds = []measurement{idleV1, idleV2}
+var crowds = []measurement{idleV1, idleV2, slowV1, slowV2}
 
 var (
 	idleV1 = idleOf(load.V1)

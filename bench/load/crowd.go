@@ -147,7 +147,11 @@ func (c *crowd) connect(network int, first string) error {
 				errs <- err
 				return
 			}
-			go s.read(early)
+			if c.target.Slow {
+				go s.readSlowly()
+			} else {
+				go s.read(early)
+			}
 		})
 	}
 	opening.Wait()
@@ -183,7 +187,10 @@ func (s *socket) dial(t Target, session string, from net.IP) (early []byte, err 
 		ws.PutReader(in)
 	}
 	s.conn = conn
-	return early, nil
+	if t.Slow {
+		err = conn.(*net.TCPConn).SetReadBuffer(window)
+	}
+	return early, err
 }
 
 // close ends all sockets without a word, as a network does.
@@ -205,11 +212,15 @@ func (c *crowd) close() {
 // pause is the quiet before a sample.
 func (c *crowd) pause() { time.Sleep(time.Duration(c.target.GapMicro) * time.Microsecond) }
 
-// observePath is the GET of one client.
-func (c *crowd) observePath(i int) string {
+// observePath is a GET of one client: that of its only list, or of one of those
+// that all of them follow.
+func (c *crowd) observePath(i, list int) string {
 	view, sign := c.target.View, "?"
+	if c.target.Lists == 0 {
+		list = i
+	}
 	if strings.Contains(view, "%d") {
-		view = fmt.Sprintf(view, c.target.First+i)
+		view = fmt.Sprintf(view, c.target.First+list)
 	}
 	if strings.Contains(view, "?") {
 		sign = "&"

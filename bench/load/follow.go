@@ -54,8 +54,10 @@ func (c *crowd) subscribeSome(from, step int) error {
 	c.mu.Lock()
 	c.kept = append(c.kept, h) // as browsers keep their connections
 	c.mu.Unlock()
-	for i := from; i < len(c.sockets); i += step {
-		body, err := h.do(h.request("GET", c.observePath(i)))
+	lists := max(1, c.target.Lists)
+	for n := from; n < len(c.sockets)*lists; n += step {
+		i := n / lists
+		body, err := h.do(h.request("GET", c.observePath(i, n%lists)))
 		if err != nil {
 			return err
 		}

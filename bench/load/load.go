@@ -34,6 +34,8 @@ type Target struct {
 	GapMicro int    `json:"gap_micro"` // quiet before each sample, microseconds
 	Absent   bool   `json:"absent"`    // not connected before they come back
 	Later    bool   `json:"later"`     // subscribed when they are told to
+	Lists    int    `json:"lists"`     // each follows so many lists, the same as the others; 0: one
+	Slow     bool   `json:"slow"`      // they read one byte a second
 }
 
 // Crowd names one that was gathered.
