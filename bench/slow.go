@@ -28,13 +28,13 @@ func slowOf(version int) measurement {
 // in MiB.
 const slowMemory = 128
 
-// slow measures the clients of ten lists, each its own, while each of a thousand
+// slow measures the clients of ten lists of thirty rows, each its own, while each of a thousand
 // others follows all ten and reads a byte a second; the floor is the same
 // server without these. A second passes before the time that counts: by then
 // the kernel takes no more for them. All is over before the server closes them
 // for having taken nothing for 30 s.
 func (s *stage) slow(version int) [][]run {
-	const lists, each, rate, crowd = 10, 10, 1000, "slow"
+	const lists, each, rate, crowd = 10, 30, 1000, "slow"
 	view := "/goods/owner?owner=%d"
 	clients := s.of(1000)
 	runs := make([][]run, 2)

@@ -213,6 +213,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		}
 		return
 	}
+	limitUnsent(conn)
 	now := time.Now()
 	c := &socket{
 		gateway: g, conn: conn, version: v, id: id, opened: now, nextBeat: now.Add(g.Heartbeat), started: v == version1,
