@@ -53,7 +53,7 @@ func profiled(file string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	runtime.MemProfileRate = 4 << 10 // for the profiles of the heap: small things show too
+	runtime.MemProfileRate = 64 << 10 // for the profiles of the heap: small things show too
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return nil, err
 	}
