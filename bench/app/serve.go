@@ -18,6 +18,7 @@ type Database struct {
 	Folder     string `json:"folder"`
 	TriggerLog bool   `json:"trigger_log,omitempty"`
 	Owners     int    `json:"owners,omitempty"` // who have rows of their own
+	Memory     int    `json:"memory,omitempty"` // the server's Config.Memory
 	Goods      Goods  `json:"goods"`
 }
 
@@ -69,6 +70,7 @@ func (a *app) open(d Database) (any, error) {
 	db.SetMaxIdleConns(pool)
 	if a.live, err = wakeful.New(wakeful.Config{
 		Source: source,
+		Memory: d.Memory,
 		Limits: wakeful.Limits{Sessions: -1}, // all clients have a few addresses between them
 	}); err != nil {
 		return nil, err
