@@ -33,7 +33,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "one short run of each: to see that it works, not to judge")
 	flag.IntVar(&o.times, "runs", 5, "how often each is measured")
 	flag.StringVar(&o.out, "out", "bench/out/bench.json", "write the figures as JSON to this file; empty: do not")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of each server to this folder")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU and a memory profile of each process to this folder")
 	flag.Parse()
 	if name != "" {
 		fail(play(name, o.profile))

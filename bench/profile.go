@@ -41,7 +41,8 @@ func fileRune(r rune) rune {
 	return '-'
 }
 
-// profiled writes a CPU profile to the file until stop is called; "" is none.
+// profiled writes a CPU profile to the file until stop is called, and what is in
+// memory then to one beside it; "" is none.
 func profiled(file string) (stop func(), err error) {
 	if file == "" {
 		return func() {}, nil
@@ -60,5 +61,9 @@ func profiled(file string) (stop func(), err error) {
 	return func() {
 		pprof.StopCPUProfile()
 		_ = f.Close() // a profile that is cut off says so when it is read
+		if f, err := os.Create(strings.TrimSuffix(file, ".pprof") + "-heap.pprof"); err == nil {
+			_ = pprof.Lookup("allocs").WriteTo(f, 0)
+			_ = f.Close()
+		}
 	}, nil
 }
