@@ -21,6 +21,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/floor"
+	"github.com/wakeful-dev/wakeful/bench/index"
 	"github.com/wakeful-dev/wakeful/bench/load"
 	"github.com/wakeful-dev/wakeful/bench/role"
 )
@@ -69,6 +70,8 @@ func play(name, profile string) error {
 		verbs = app.WriterVerbs()
 	case "load":
 		verbs = load.Verbs()
+	case "index":
+		verbs = index.Verbs()
 	case "floor":
 		verbs = floor.Verbs(detail)
 	}

@@ -28,6 +28,8 @@ func Verbs(name string) map[string]role.Verb {
 		return handshakeVerbs()
 	case "idle":
 		return idleVerbs()
+	case "lookup":
+		return lookupVerbs()
 	case "push":
 		return pushVerbs()
 	case "plain":

@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"wakefultest", "internal/checker"},
 	{"internal/demo", "examples/nethttp", "examples/chi"},
 	{"cmd/wakeful", "bench/role"},
-	{"bench/app"},
+	{"bench/app", "bench/index"},
 	{"bench/load", "bench/floor"},
 	{"bench"},
 }
