@@ -72,6 +72,22 @@ type Config struct {
 	// may observe and connect. The server's own is always allowed.
 	Origins []string
 
+	// Alive reports whether the credentials of a request are still good. The
+	// request is the one that a subscriber or a long poll was begun with, with
+	// the credentials that count; Evaluating is true of its context, which ends
+	// when it takes too long. False ends that subscriber alone; an error says
+	// that it cannot be told now, and is asked again. Set it where a cheap answer
+	// is to be had, like a look at the token. Default: the request itself goes
+	// through the app, and what status it gets decides: 401 and 403 are no, 429
+	// and 5xx cannot tell.
+	Alive func(*http.Request) (bool, error)
+	// Recheck is how often each subscriber's own credentials are tried at least
+	// while somebody follows with them; default 30 s. Equal ones of one observer
+	// are tried once. They are tried too when a client comes back or resumes,
+	// and before a long poll is answered, unless that was within the last
+	// second. Where it cannot be told for twice that long, what was not proven
+	// waits.
+	Recheck time.Duration
 	// Address names where a request comes from, to bound the sessions of
 	// anonymous clients. Default: the host of RemoteAddr; behind a proxy that
 	// is the proxy, so set it there to what the proxy says.
@@ -202,6 +218,7 @@ func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 	l := cfg.Limits
 	return gateway.Config{
 		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
+		Alive: cfg.Alive, Recheck: cfg.Recheck,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
 		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat, Drain: cfg.Drain, PollWait: cfg.PollWait,
 		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events, Memory: s.memory,

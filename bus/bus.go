@@ -95,6 +95,8 @@ type Observe struct {
 	// far the answer is Changes in place of a Snapshot.
 	Epoch string `json:"epoch,omitempty"`
 	Seq   uint64 `json:"seq,omitempty"`
+	// Vouched: the app said just now that the request's credentials are good.
+	Vouched bool `json:"vouched,omitempty"`
 }
 
 // Observed answers Observe: one of Snapshot, Resumed, Response, or Problem.
@@ -106,6 +108,9 @@ type Observed struct {
 	// Response is the view's own answer where nothing can be observed.
 	Response *Response     `json:"response,omitempty"`
 	Problem  *wire.Problem `json:"problem,omitempty"`
+	// Proven: the view answered just now with this list to the credentials of
+	// the request.
+	Proven bool `json:"proven,omitempty"`
 }
 
 // Resumed is what happened to an observer since the asker looked last.

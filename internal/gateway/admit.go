@@ -20,6 +20,7 @@ func (g *Gateway) admit(c *socket, who *claim) *refusal {
 	if problem != nil {
 		return refusalOf(problem)
 	}
+	g.regard(s, who, c.peer)
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()

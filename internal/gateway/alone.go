@@ -5,15 +5,14 @@ import (
 	"time"
 )
 
-// alone are the feeds that nobody follows, so that looking for those to forget
-// costs nothing for the others. A feed that somebody follows again stays until
-// it is busy at. No other lock is taken under mu.
-type alone struct {
+// feedSet is some of the feeds, so that looking after these costs nothing for
+// the others. No other lock is taken under mu.
+type feedSet struct {
 	mu    sync.Mutex
 	feeds map[*feed]struct{}
 }
 
-func (a *alone) add(f *feed) {
+func (a *feedSet) add(f *feed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.feeds == nil {
@@ -22,13 +21,13 @@ func (a *alone) add(f *feed) {
 	a.feeds[f] = struct{}{}
 }
 
-func (a *alone) drop(f *feed) {
+func (a *feedSet) drop(f *feed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.feeds, f)
 }
 
-func (a *alone) list() []*feed {
+func (a *feedSet) list() []*feed {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	feeds := make([]*feed, 0, len(a.feeds))

@@ -120,7 +120,7 @@ func (g *Gateway) reask(f *feed) {
 		f.mu.Unlock()
 		if closed := closedBy(o); closed != nil {
 			closed.Observer = f.observer
-			f.close(*closed, w)
+			f.end(*closed, w)
 		}
 	})
 }

@@ -33,6 +33,13 @@ type Config struct {
 	// Origins lists the foreign origins ("https://app.example.org") whose
 	// pages may observe and connect.
 	Origins []string
+	// Alive reports whether the credentials of a request are still good; an
+	// error says that it cannot be told now. Default: what the app answers to
+	// the request.
+	Alive func(*http.Request) (bool, error)
+	// Recheck is how often the credentials of each subscriber are tried at
+	// least. Default 30 s.
+	Recheck time.Duration
 	// Address names where a request comes from, to bound the sessions of
 	// clients without an identity. Default: the host of RemoteAddr.
 	Address func(*http.Request) string
@@ -160,7 +167,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{&c.SessionTTL, time.Minute}, {&c.V1SessionTTL, time.Hour}, {&c.Heartbeat, 25 * time.Second},
 		{&c.Linger, 5 * time.Second}, {&c.StaleAfter, 10 * time.Second}, {&c.StartWait, 5 * time.Second},
-		{&c.AnswerWait, 30 * time.Second}, {&c.PollWait, time.Minute}, {&c.Drain, 3 * time.Second},
+		{&c.AnswerWait, 30 * time.Second}, {&c.PollWait, time.Minute}, {&c.Recheck, 30 * time.Second}, {&c.Drain, 3 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.or
@@ -188,6 +195,6 @@ func (c Config) withDefaults() (Config, error) {
 // tickEvery is how often sessions and sockets are looked after: often enough
 // for the shortest of the waits.
 func (g *Gateway) tickEvery() time.Duration {
-	shortest := min(g.SessionTTL, g.V1SessionTTL, g.Heartbeat, g.Linger, g.StaleAfter, g.StartWait, g.AnswerWait)
+	shortest := min(g.SessionTTL, g.V1SessionTTL, g.Heartbeat, g.Linger, g.StaleAfter, g.StartWait, g.AnswerWait, g.Recheck)
 	return min(max(shortest/4, 5*time.Millisecond), 500*time.Millisecond)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -129,12 +130,22 @@ func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
 	}
 	request := g.evaluated(&bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}, identity)
 	want := &subscription{session: s.id, claim: who, identity: identity, observer: d.Observer, request: request, asleep: d}
-	message := &bus.Observe{Observer: d.Observer, Request: *request}
-	g.ask(identity, message, func(o *bus.Observed, w *wakes) {
+	g.awakenAs(s, d, want)
+}
+
+// awakenAs asks the worker for a list that a client holds. Where nobody showed
+// it to the credentials that brought the client back, they are tried first.
+func (g *Gateway) awakenAs(s *session, d *dormant, want *subscription) {
+	message := &bus.Observe{Observer: d.Observer, Request: *want.request, Vouched: want.vouched}
+	g.ask(want.identity, message, func(o *bus.Observed, w *wakes) {
 		if g.session(s.id) != s {
 			return
 		}
 		closed := closedBy(o)
+		if want.untried(o) {
+			g.background(func() { g.awakenTried(s, d, want) })
+			return
+		}
 		if closed == nil {
 			got, problem := g.take(want, o, w)
 			if problem == nil {
@@ -147,6 +158,20 @@ func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
 		s.finishDormant(d, *closed)
 		w.sessions = append(w.sessions, s)
 	})
+}
+
+func (g *Gateway) awakenTried(s *session, d *dormant, want *subscription) {
+	f, t := g.hold(want)
+	tr := f.try(context.Background(), t) // ends by itself
+	want.proven = g.unhold(f, t)
+	switch tr.verdict {
+	case alive:
+		want.vouched = true
+		g.awakenAs(s, d, want)
+	case revoked, unfit:
+		s.finishDormant(d, tr.closed(d.Observer))
+		s.wake()
+	} // else it sleeps until the client comes again
 }
 
 // finishDormant tells a client that what it holds will not go on.

@@ -119,7 +119,10 @@ func (g *Gateway) streamSession(w http.ResponseWriter, r *http.Request, id strin
 	if problem != nil {
 		return problem
 	}
-	if refused := g.admit(c, who); refused != nil {
+	c.peer = newPeer(r)
+	refused := g.admit(c, who)
+	c.peer = nil
+	if refused != nil {
 		c.abandon()
 		return wire.NewProblem(refused.status, refused.word, refused.detail)
 	}

@@ -34,17 +34,18 @@ type feed struct {
 	begun   atomic.Uint64
 	begunAt change.Position // guarded by mu
 
-	mu       sync.Mutex
-	gone     bool // no longer in Gateway.feeds: nobody may attach
-	reasking bool // its state is asked again
-	request  *bus.Request
-	subs     []*sub
-	unused   time.Time // since when nobody follows
-	polled   time.Time // when the last poll ended
-	grants   map[string]*grant
-	turned   chan struct{} // closed when the list changes; nil where nobody waits
-	log      []*entry      // log[0] is the point where the log begins: nobody reads its body
-	logBytes int
+	mu        sync.Mutex
+	gone      bool // no longer in Gateway.feeds: nobody may attach
+	reasking  bool // its state is asked again
+	contested bool // it is being found out whose credentials carry it on
+	request   *bus.Request
+	subs      []*sub
+	unused    time.Time // since when nobody follows
+	polled    time.Time // when the last poll ended
+	grants    map[string]*grant
+	turned    chan struct{} // closed when the list changes; nil where nobody waits
+	log       []*entry      // log[0] is the point where the log begins: nobody reads its body
+	logBytes  int
 }
 
 // apply publishes the next diff. One that does not follow what is here makes
@@ -265,9 +266,15 @@ func (f *feed) attach(sub *sub) {
 func (f *feed) detach(sub *sub) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.remove(sub)
+}
+
+// remove is detach. f.mu is held.
+func (f *feed) remove(sub *sub) {
 	if sub.place >= len(f.subs) || f.subs[sub.place] != sub {
 		return
 	}
+	f.let(sub)
 	last := len(f.subs) - 1
 	f.subs[sub.place] = f.subs[last]
 	f.subs[sub.place].place = sub.place
@@ -284,6 +291,10 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	f.mu.Lock()
 	subs := f.subs
 	f.subs = nil
+	f.contested = false
+	for _, sub := range subs {
+		f.let(sub)
+	}
 	f.unused = time.Now()
 	f.gateway.alone.add(f)
 	st := f.state.Load()

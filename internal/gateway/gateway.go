@@ -63,13 +63,17 @@ type Gateway struct {
 	lost     lostSessions   // version 1 sessions that cannot be continued, and since when
 	polls    map[string]int // under way, by who asks
 	feeds    map[string]*feed
-	alone    alone
+	alone    feedSet   // nobody follows them; one that somebody follows again stays until it is looked at
+	granted  feedSet   // somebody follows them with credentials, likewise
+	tried    time.Time // when granted was looked at
 	asks     map[uint64]*ask
 	lastAsk  uint64
 	catching int // feeds whose state is asked again: no progress meanwhile
 	sockets  map[*socket]struct{}
 	closing  bool
 	pressed  chan struct{} // has one element when the account wants memory back
+	trials   chan struct{} // a place for each question to the app whether credentials are good
+	trust    time.Duration // how long credentials that were tried need not be again
 	leaving  chan struct{} // closed with closing: what waits long ends
 	stale    bool          // sessions were told that the worker is silent
 
@@ -122,6 +126,8 @@ func New(cfg Config) (*Gateway, error) {
 		sockets:  map[*socket]struct{}{},
 		pressed:  make(chan struct{}, 1),
 		leaving:  make(chan struct{}),
+		trials:   make(chan struct{}, maxTrials),
+		trust:    provenFor,
 	}
 	for _, name := range cfg.SubscribeHeaders {
 		g.headers[http.CanonicalHeaderKey(name)] = true
@@ -197,7 +203,7 @@ func (g *Gateway) applyRound(r *bus.Round) {
 	}
 	for i := range r.Closed {
 		if f := g.feed(r.Closed[i].Observer); f != nil {
-			f.close(r.Closed[i], w)
+			f.end(r.Closed[i], w)
 		}
 	}
 	if r.Progress != nil {

@@ -2,18 +2,28 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
 )
 
-// grant is one set of credentials at one observer, and who uses it. Everybody
-// else of the same identity may have credentials of his own.
+// grant is one set of credentials at one observer: how many use it, and what the
+// app said of it. Everybody else of the same identity may have credentials of
+// his own, and another's carry the observer on only for those whose own are
+// good.
 type grant struct {
 	request *bus.Request
-	users   int // guarded by feed.mu
 
-	now, next *survey // guarded by feed.mu
+	// Guarded by feed.mu.
+	users     int       // subscriptions and polls
+	following int       // subscriptions
+	proven    time.Time // when the app said last that the credentials are good
+	due       time.Time // when it is asked again
+	trial     *trial    // under way, nil for none
+	gating    bool      // some of the subscriptions wait for it
+	failures  int       // trials in a row that came to nothing
+	now, next *survey
 }
 
 // survey is one question to the worker that several polls share: all that came

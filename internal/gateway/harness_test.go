@@ -33,6 +33,8 @@ type fakeWorker struct {
 	lists     map[string][]diff.Item // by path
 	answers   map[string]*bus.Observed
 	deaf      map[string]bool // paths whose questions are not answered
+	refuses   func(*bus.Request) bool
+	doubts    bool // its lists are old: nobody's credentials are proven by them
 	observers map[string]*fakeObserver
 	position  uint64
 	asked     []*bus.Observe
@@ -78,6 +80,9 @@ func (w *fakeWorker) handle(body bus.Body) {
 }
 
 func (w *fakeWorker) answer(m *bus.Observe, path string) *bus.Observed {
+	if w.refuses != nil && w.refuses(&m.Request) {
+		return &bus.Observed{ID: m.ID, Response: &bus.Response{Status: http.StatusUnauthorized, Body: []byte("expired")}}
+	}
 	if scripted := w.answers[path]; scripted != nil {
 		out := *scripted
 		out.ID = m.ID
@@ -89,10 +94,10 @@ func (w *fakeWorker) answer(m *bus.Observe, path string) *bus.Observed {
 		w.observers[m.Observer] = o
 	}
 	if m.Epoch == o.epoch && m.Seq <= o.seq && m.Seq+uint64(len(o.log)) >= o.seq {
-		return &bus.Observed{ID: m.ID, Resumed: &bus.Resumed{
+		return &bus.Observed{ID: m.ID, Proven: !w.doubts, Resumed: &bus.Resumed{
 			Observer: o.id, PrimaryKey: "id", Changes: o.log[uint64(len(o.log))-(o.seq-m.Seq):]}}
 	}
-	return &bus.Observed{ID: m.ID, Snapshot: &wire.Snapshot{
+	return &bus.Observed{ID: m.ID, Proven: !w.doubts, Snapshot: &wire.Snapshot{
 		Observer: o.id, Epoch: o.epoch, Seq: o.seq, Position: w.pos(), PrimaryKey: "id", KeyType: wire.KeyInteger, Items: o.list}}
 }
 

@@ -69,11 +69,17 @@ func (w *holdWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap leads http.ResponseController to deadlines and the like.
 func (w *holdWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// probeWriter takes the answer of an app that is only asked for its mark.
+// probeWriter takes the answer of an app that is only asked for its mark, or for
+// its status.
 type probeWriter struct {
 	header http.Header
 	status int
+	keeps  bool   // the beginning of what the app says, where it is no list
+	body   []byte // that
 }
+
+// maxKept bounds what a probeWriter keeps.
+const maxKept = 64 << 10
 
 func (w *probeWriter) Header() http.Header { return w.header }
 
@@ -85,5 +91,8 @@ func (w *probeWriter) WriteHeader(status int) {
 
 func (w *probeWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	if w.keeps && w.status != http.StatusOK {
+		w.body = append(w.body, p[:min(len(p), maxKept-len(w.body))]...)
+	}
 	return len(p), nil
 }

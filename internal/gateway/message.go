@@ -100,6 +100,7 @@ func (c *socket) authenticate(token string) error {
 		return &frameError{wire.CloseForbidden, "the token is another identity's"}
 	}
 	c.who = who
+	c.gateway.regard(s, who, c.peer)
 	return nil
 }
 

@@ -105,11 +105,30 @@ func (p *poll) run(ctx context.Context, header http.Header) polled {
 			held = out.state.tag()
 		}
 		out = p.watch(ctx, out.state, held, over.C)
+		if out.state != nil && !out.leaving {
+			out = p.prove(ctx, held)
+		}
 		if out != (polled{}) || ctx.Err() != nil {
 			return out
 		}
 		// The observer has ended. Whether it can begin anew, its view says.
 	}
+}
+
+// prove tries the client's own credentials, and returns what it may have then:
+// nothing where the observer has ended meanwhile.
+func (p *poll) prove(ctx context.Context, held string) polled {
+	tr := p.feed.try(ctx, p.grant)
+	st := p.feed.state.Load()
+	switch {
+	case tr.response != nil:
+		return polled{response: tr.response}
+	case tr.verdict != alive:
+		return polled{problem: tr.problem()}
+	case st == nil:
+		return polled{}
+	}
+	return polled{state: st, same: st.tag() == held}
 }
 
 // ask has the worker say what the list is: not older than the poll. It returns
@@ -130,6 +149,11 @@ func (p *poll) ask(ctx context.Context) polled {
 		return polled{problem: o.Problem}
 	case o.Response != nil:
 		return polled{response: o.Response}
+	}
+	if o.Proven && p.grant.request.Credentials != "" {
+		p.feed.mu.Lock()
+		p.grant.prove(time.Now(), p.gateway.Recheck)
+		p.feed.mu.Unlock()
 	}
 	return polled{state: p.feed.state.Load()}
 }
@@ -235,7 +259,7 @@ func (g *Gateway) leavePoll(account string) {
 	}
 }
 
-// hold keeps the feed of a poll, which it begins where there is none.
+// hold keeps the feed of a wish, which it begins where there is none.
 func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -254,14 +278,22 @@ func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 
 // release lets the feed go: it stays for SessionTTL, for the next poll.
 func (p *poll) release() {
-	g, f := p.gateway, p.feed
+	p.feed.mu.Lock()
+	p.feed.polled = time.Now()
+	p.feed.mu.Unlock()
+	p.gateway.unhold(p.feed, p.grant)
+}
+
+// unhold is the opposite of hold. It returns when the credentials were proven
+// last.
+func (g *Gateway) unhold(f *feed, t *grant) (proven time.Time) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	f.holding--
-	g.mu.Unlock()
 	f.mu.Lock()
-	f.polled = time.Now()
-	f.drop(p.grant)
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	f.drop(t)
+	return t.proven
 }
 
 // preflightPoll answers the CORS preflight of a poll by a page of a listed

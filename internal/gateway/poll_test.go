@@ -333,11 +333,11 @@ func TestObserverLivesOnBetweenPolls(t *testing.T) {
 	h.observe("/b", "s1")
 	h.do("POST", "/api/queryobserver/unsubscribe?subscriber=s1&observer="+h.worker.asked[1].Observer)
 	h.worker.await("that /b is left", func() bool { return len(h.worker.left) == 1 })
-	h.gw.tick(time.Now().Add(time.Minute))
+	h.gw.tickAlone(time.Now().Add(time.Minute))
 	if a := h.poll("/a", tag, 0); a.StatusCode != 304 {
 		t.Errorf("the tag is not known any more: %d", a.StatusCode)
 	}
-	h.gw.tick(time.Now().Add(2 * time.Hour))
+	h.gw.tickAlone(time.Now().Add(2 * time.Hour))
 	h.worker.await("that /a is left", func() bool { return len(h.worker.left) == 2 })
 }
 

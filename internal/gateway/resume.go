@@ -41,6 +41,12 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	if f == nil {
 		return false
 	}
+	t, tr := (*grant)(nil), (*trial)(nil)
+	defer func() {
+		if tr != nil {
+			g.conduct(f, t, tr)
+		}
+	}()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.mu.Lock()
@@ -48,11 +54,19 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	if f.gone || f.request == nil || f.state.Load() == nil || s.subs[observer] == nil && f.identity != "" && f.identity != c.who.identity {
 		return false
 	}
-	want := &subscription{request: f.request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
-	_, problem := s.follow(f, want, w)
+	request := f.request
+	if had := s.subs[observer]; had != nil {
+		request = had.request
+	} else if f.identity != "" {
+		request = g.withPeer(request, c.peer, f.identity)
+	}
+	want := &subscription{request: request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
+	got, problem := s.follow(f, want, w)
 	if problem != nil {
 		s.say(c, closedText(observer, problem))
+		return true
 	}
+	t, tr = s.doubt(got.sub)
 	return true
 }
 
@@ -96,6 +110,10 @@ func closedText(observer string, p *wire.Problem) []byte {
 func (s *session) await(observer string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.awaitLocked(observer, n)
+}
+
+func (s *session) awaitLocked(observer string, n int) {
 	if s.awaited == nil {
 		s.awaited = map[string]int{}
 	}

@@ -69,6 +69,8 @@ type sub struct {
 	session *session
 	feed    *feed
 	request *bus.Request
+	grant   *grant     // its credentials, nil for none; set with feed.mu and session.mu held
+	gated   bool       // nothing is sent before they are proven
 	place   int        // in feed.subs; guarded by feed.mu
 	from    wire.Point // where it began
 	asking  int        // GETs that are being answered with it
@@ -297,6 +299,7 @@ func (s *session) drop(sub *sub) {
 	if s.subs[sub.feed.observer] == sub {
 		delete(s.subs, sub.feed.observer)
 	}
+	s.ungate(sub)
 	s.paid(sub, sub.owed)
 	s.unready(sub)
 }
@@ -333,6 +336,7 @@ func (s *session) end(sub *sub, last *state, closed wire.Closed) {
 		return
 	}
 	delete(s.subs, sub.feed.observer)
+	s.ungate(sub)
 	s.paid(sub, sub.owed)
 	sub.ended, sub.last, sub.good = &closed, last, nil
 	s.enqueue(sub)

@@ -31,6 +31,10 @@ type subscription struct {
 	stream bool       // the session is this request's own, and no GET's answer precedes it
 	// replaces is the id that the client of a resume knows the list by.
 	replaces string
+	// vouched: the app said just now that the credentials are good; proven is
+	// when it did.
+	vouched bool
+	proven  time.Time
 
 	state atomic.Int32
 }
@@ -74,31 +78,66 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 	ctx, cancel := context.WithTimeout(ctx, g.AnswerWait)
 	defer cancel()
 
+	if s, problem, untried := g.askAndTake(ctx, want); !untried {
+		return s, problem
+	}
+	f, t := g.hold(want)
+	tr := f.try(ctx, t)
+	want.proven = g.unhold(f, t)
+	switch {
+	case tr.verdict == alive:
+		want.vouched = true
+		want.state.Store(waiting)
+		s, problem, _ := g.askAndTake(ctx, want)
+		return s, problem
+	case tr.response != nil:
+		return &subscribed{response: tr.response}, nil
+	}
+	return nil, tr.problem()
+}
+
+// askAndTake asks the worker and takes its answer. untried says that it is a
+// list which the asker's credentials were not tried for.
+func (g *Gateway) askAndTake(ctx context.Context, want *subscription) (_ *subscribed, _ *wire.Problem, untried bool) {
 	type outcome struct {
 		got     *subscribed
 		problem *wire.Problem
+		untried bool
 	}
 	done := make(chan outcome, 1)
-	message := &bus.Observe{Observer: want.observer, Request: *want.request, After: want.after}
+	message := &bus.Observe{Observer: want.observer, Request: *want.request, After: want.after, Vouched: want.vouched}
 	if want.since.Epoch != "" {
 		g.prepare(want, message)
 	}
 	g.ask(want.identity, message, func(o *bus.Observed, w *wakes) {
 		if want.state.CompareAndSwap(waiting, taken) {
+			if want.untried(o) {
+				done <- outcome{untried: true}
+				return
+			}
 			got, problem := g.take(want, o, w)
-			done <- outcome{got, problem}
+			done <- outcome{got: got, problem: problem}
 		}
 	})
 	select {
 	case out := <-done:
-		return out.got, out.problem
+		return out.got, out.problem, out.untried
 	case <-ctx.Done():
 	}
 	if !want.state.CompareAndSwap(waiting, givenUp) {
 		out := <-done
-		return out.got, out.problem
+		return out.got, out.problem, out.untried
 	}
-	return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "no answer in time")
+	return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "no answer in time"), false
+}
+
+// untried reports whether the worker answered with a list that nobody showed to
+// the credentials of the asker.
+func (want *subscription) untried(o *bus.Observed) bool {
+	if o.Proven {
+		want.proven = time.Now()
+	}
+	return closedBy(o) == nil && want.request.Credentials != "" && !o.Proven && !want.vouched
 }
 
 // prepare asks for the list of a feed that has none yet, before the diffs that
@@ -156,6 +195,10 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 		if got.sub.queued {
 			w.add(s)
 		}
+	}
+	f.use(got.sub, want.request)
+	if t := got.sub.grant; t != nil && want.proven.After(t.proven) {
+		t.prove(want.proven, s.gateway.Recheck)
 	}
 	if want.view != nil {
 		f.view.Store(want.view)

@@ -31,6 +31,7 @@ func (g *Gateway) tick(now time.Time) {
 	}
 	g.tickAlone(now)
 	g.tickets.expire(now)
+	g.tickGranted(now)
 	if feeds == 0 {
 		g.heard.Store(now.UnixNano()) // it has nothing to say to us
 	}

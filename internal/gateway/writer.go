@@ -200,6 +200,10 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 	p := s.gateway.progress.Load()
 	for len(s.ready) > 0 && len(buf) < fillTarget && direct == nil {
 		sub, done := s.ready[0], false
+		if sub.gated {
+			s.dequeue() // it comes back when its credentials are proven
+			continue
+		}
 		if c.version == version1 {
 			buf, direct, done = s.fillV1(sub, buf)
 		} else {

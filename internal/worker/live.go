@@ -53,6 +53,8 @@ type live struct {
 	pollDue   bool
 	idleSince time.Time
 	runCount  uint64
+	shown     string    // the credentials of the newest run that gave a list
+	shownAt   time.Time // and its end
 	largeSaid bool
 	ended     bool
 }

@@ -108,9 +108,11 @@ func (o *live) leaveWaiting(rest []waiter) {
 // reply sends the list, or what the asker missed, and follows from then on.
 func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 	m := waiting.message
-	request := m.Request // a copy: the message goes
-	o.Request = &request // the newest credentials carry it on
-	observed := &bus.Observed{ID: m.ID}
+	if m.Vouched || m.Request.Credentials == o.Request.Credentials {
+		request := m.Request // a copy: the message goes
+		o.Request = &request // the newest credentials carry it on
+	}
+	observed := &bus.Observed{ID: m.ID, Proven: o.shownTo(m.Request.Credentials, time.Now())}
 	if missed, ok := o.Since(m.Epoch, m.Seq); ok && m.Epoch != "" {
 		observed.Resumed = &bus.Resumed{Observer: o.ID, PrimaryKey: observer.PrimaryKey(o.View.Key), Changes: missed}
 	} else {

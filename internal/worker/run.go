@@ -60,6 +60,8 @@ type run struct {
 	// trigger is why it runs.
 	trigger trigger
 	began   time.Time
+	// credentials are those of the request that is evaluated.
+	credentials string
 }
 
 // contains reports whether the list that is being made has a change in it.
@@ -86,7 +88,7 @@ func (r *run) doubt() change.Position {
 // start evaluates an observer in a snapshot. r is the round that waits for it.
 func (w *Worker) start(o *live, s *shared, r *round) {
 	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now()}
-	run.trigger = o.triggered(run.began)
+	run.trigger, run.credentials = o.triggered(run.began), o.Request.Credentials
 	o.running, o.dirty, o.pollDue, o.causes, o.trigger = run, false, false, causes{}, trigger{}
 	w.running[o] = struct{}{}
 	if w.round != nil {
@@ -195,6 +197,7 @@ func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer
 // read is looked at with the changes since, which came before it was known.
 func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 	o.failures = 0
+	o.shown, o.shownAt = r.credentials, time.Now()
 	o.stamp = r.snapshot.Snapshot
 	if at := o.stamp.Position(); !w.shown.SameHistory(at) || w.shown < at {
 		w.shown = at
@@ -222,6 +225,9 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 
 // fail deals with a run that gave no list.
 func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
+	if v.Ends == wire.CodePermissionRevoked && w.tryOthers(o, r, v) {
+		return
+	}
 	w.answerAll(o, &bus.Observed{Response: v.Response, Problem: v.Problem})
 	if o.stamp == nil {
 		w.drop(o)

@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+const (
+	// provenFor is how long what the app said of credentials is what it says
+	// now: those who ask within it share one question.
+	provenFor = time.Second
+	// trialWait is how long the app may take to say it.
+	trialWait = 10 * time.Second
+	// maxTrials bounds how many questions the app is asked at once.
+	maxTrials = 8
+)
+
+// verdict is what the app says of credentials.
+type verdict uint8
+
+const (
+	unclear verdict = iota // it could not say: it is ill, or too busy
+	alive
+	revoked
+	unfit // the view answers them with something else than a list
+)
+
+// trial is one question to the app whether credentials are still good. It is
+// asked with the subscriber's own request and touches no observer: Config.Alive
+// answers, or else the view's status does.
+type trial struct {
+	done     chan struct{} // closed when the rest is known
+	verdict  verdict
+	response *bus.Response // what the view said instead of a list, nil for nothing
+}
+
+// closed is what a subscriber is told who did not pass.
+func (tr *trial) closed(observer string) wire.Closed {
+	if tr.verdict == unfit {
+		return wire.Closed{Observer: observer, Code: wire.CodeViewError, Detail: fmt.Sprintf("the view answered %d", tr.response.Status)}
+	}
+	return wire.Closed{Observer: observer, Code: wire.CodePermissionRevoked, Detail: "the credentials are no longer good"}
+}
+
+// problem is what a request is told that did not pass, where the view itself
+// said nothing.
+func (tr *trial) problem() *wire.Problem {
+	if tr.verdict == unclear {
+		return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the credentials could not be tried: ask again")
+	}
+	return wire.NewProblem(http.StatusForbidden, wire.CodePermissionRevoked, "the credentials of the request are no longer good")
+}
+
+// try says whether the credentials of a grant are good: what the app said
+// within provenFor, or says now. All who ask meanwhile share one question.
+func (f *feed) try(ctx context.Context, t *grant) *trial {
+	f.mu.Lock()
+	if t.trusted(time.Now(), f.gateway.trust) {
+		f.mu.Unlock()
+		return &trial{verdict: alive}
+	}
+	tr, first := t.question()
+	f.mu.Unlock()
+	if first {
+		f.gateway.conduct(f, t, tr)
+	}
+	select {
+	case <-tr.done:
+		return tr
+	case <-ctx.Done():
+		return &trial{}
+	}
+}
+
+// question returns the trial under way, or a new one that the caller conducts.
+// The feed's mu is held.
+func (t *grant) question() (tr *trial, first bool) {
+	if t.trial == nil {
+		t.trial, first = &trial{done: make(chan struct{})}, true
+	}
+	return t.trial, first
+}
+
+// trusted reports whether the app said lately that the credentials are good.
+// None are always good.
+func (t *grant) trusted(now time.Time, lately time.Duration) bool {
+	return t.request.Credentials == "" || !t.proven.IsZero() && now.Sub(t.proven) < lately
+}
+
+// prove notes that the app has said so now. The next trial is spread, so that
+// those who came together do not stay together.
+func (t *grant) prove(now time.Time, recheck time.Duration) {
+	t.proven, t.failures = now, 0
+	t.due = now.Add(recheck/2 + rand.N(recheck/2))
+}
+
+// conduct asks the app in a goroutine of its own, a few at once, and then does
+// what its answer means. No lock is held.
+func (g *Gateway) conduct(f *feed, t *grant, tr *trial) {
+	begun := g.background(func() {
+		defer close(tr.done)
+		select {
+		case g.trials <- struct{}{}:
+			defer func() { <-g.trials }()
+		case <-g.leaving:
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), trialWait)
+		defer cancel()
+		answer := make(chan trial, 1)
+		go func() { answer <- g.inquire(ctx, t.request) }() // an app that heeds no context is left behind
+		select {
+		case said := <-answer:
+			tr.verdict, tr.response = said.verdict, said.response
+		case <-ctx.Done():
+		case <-g.leaving:
+			return
+		}
+		f.settle(t, tr)
+	})
+	if !begun {
+		close(tr.done)
+	}
+}
+
+// background runs a function in a goroutine that the gateway waits for, unless
+// it is closing.
+func (g *Gateway) background(do func()) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		return false
+	}
+	g.readers.Add(1)
+	go func() {
+		defer g.readers.Done()
+		do()
+	}()
+	return true
+}
+
+// inquire asks the app.
+func (g *Gateway) inquire(ctx context.Context, request *bus.Request) (said trial) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.Logger.Warn("credentials could not be tried: the app panicked", "panic", v)
+			said = trial{}
+		}
+	}()
+	r, err := evaluation(ctx, request)
+	if err != nil {
+		return trial{}
+	}
+	if g.Alive != nil {
+		good, err := g.Alive(r)
+		switch {
+		case err != nil:
+			g.Logger.Warn("credentials could not be tried", "err", err)
+			return trial{}
+		case !good:
+			return trial{verdict: revoked}
+		}
+		return trial{verdict: alive}
+	}
+	w := &probeWriter{header: http.Header{}, keeps: true}
+	g.app.ServeHTTP(w, r)
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	if w.status == http.StatusOK || w.status == http.StatusNotFound {
+		return trial{verdict: alive}
+	}
+	said.response = &bus.Response{Status: w.status, Header: w.header, Body: w.body}
+	switch {
+	case w.status == http.StatusUnauthorized || w.status == http.StatusForbidden:
+		said.verdict = revoked
+	case w.status != http.StatusTooManyRequests && w.status < 500:
+		said.verdict = unfit
+	}
+	return said
+}
+
+// evaluation makes a request once more, marked as what it is.
+func evaluation(ctx context.Context, request *bus.Request) (*http.Request, error) {
+	u, err := url.ParseRequestURI(request.URL)
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header(request.Header).Clone()
+	header.Del("Prefer")
+	r := &http.Request{
+		Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
+		Body: http.NoBody, Host: request.Host, RemoteAddr: request.RemoteAddr, RequestURI: request.URL,
+	}
+	if request.TLS {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
+	}
+	return r.WithContext(mark.NewContext(ctx, &mark.Mark{Evaluating: true})), nil
+}
