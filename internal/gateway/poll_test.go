@@ -445,7 +445,6 @@ func TestPollAcrossOrigins(t *testing.T) {
 func TestPollChain(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
 			h := newHouse(t, Config{PollWait: 3 * time.Millisecond, Limits: Limits{Polls: -1}}, nil)
 			c := &chain{house: h, random: rand.New(rand.NewPCG(seed, 1))}
 			c.change()
