@@ -42,21 +42,21 @@ func (s *stage) slow(version int) [][]run {
 	for range s.runs() {
 		server, addr := s.appOf(app.Database{Folder: s.newFolder(), Goods: app.Goods{Rows: lists * each, Each: each}, Memory: slowMemory << 20})
 		s.gather(load.Target{Crowd: live, Addr: addr, View: view, First: 1, Version: load.V2, Clients: lists})
-		stream := func() (p99 float64, used role.Used) {
+		stream := func(when string) (p99 float64, used role.Used) {
 			m := load.Stream{Crowd: live, Addr: addr, View: view, Clients: lists, Each: each, Rate: rate, Seconds: 1, Windows: 1}
 			s.call(s.load, "stream", m, nil)
 			var got load.Streamed
 			m.Seconds = 4
 			s.call(s.load, "stream", m, &got)
-			s.call(server, "memory", role.Look{}, &used)
+			used = s.used(server, when)
 			if s.err != nil {
 				return 0, used
 			}
 			return milliseconds(got.Windows[0].Nanoseconds, 99), used
 		}
-		alone, before := stream()
+		alone, before := stream("alone")
 		s.gather(load.Target{Crowd: crowd, Addr: addr, View: view, First: 1, Version: version, Clients: clients, Lists: lists, Slow: true})
-		beside, after := stream()
+		beside, after := stream("beside")
 		var now app.Counts
 		s.call(server, "counts", role.None{}, &now)
 		s.leave(crowd)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/diff"
@@ -24,7 +25,11 @@ func AppendEnvelope(dst []byte, s *Snapshot) []byte {
 }
 
 func appendItems(dst []byte, items []diff.Item) []byte {
-	dst = append(dst, '[')
+	size := 256 // for what stands around them
+	for i := range items {
+		size += len(items[i].Data) + 1
+	}
+	dst = append(slices.Grow(dst, size), '[')
 	for i := range items {
 		if i > 0 {
 			dst = append(dst, ',')

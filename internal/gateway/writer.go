@@ -14,10 +14,10 @@ import (
 const (
 	// fillTarget is how much is gathered for one write. It is what a client
 	// that does not read holds in memory.
-	fillTarget = 16 << 10
+	fillTarget = 8 << 10
 	// directSize is from where on a shared frame is written from where it
 	// lies, without being copied.
-	directSize = 8 << 10
+	directSize = 4 << 10
 	// pingPause is the least time between two proofs that a version 1 client is
 	// asked for. It is not asked with the diffs themselves: the pongs of a crowd
 	// would come while the others of it are still being told.

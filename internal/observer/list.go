@@ -128,9 +128,11 @@ func (p *parser) items(decoder *jsontext.Decoder, base int) error {
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
 	}
+	about := 16
 	if p.prior != nil {
-		p.list.Items = make([]diff.Item, 0, len(p.prior.Items)+1)
+		about = len(p.prior.Items) + 1
 	}
+	p.list.Items = make([]diff.Item, 0, about)
 	for decoder.PeekKind() != ']' {
 		if len(p.list.Items) == p.limit {
 			return ErrTooLarge
@@ -254,14 +256,28 @@ func (p *parser) distinct() error {
 	if p.prior != nil && sameKeys(items, p.prior.Items) {
 		return nil
 	}
+	if len(items) <= 16 { // a map would cost more
+		for i := range items {
+			for j := range i {
+				if items[i].Key == items[j].Key {
+					return p.twice(&items[i])
+				}
+			}
+		}
+		return nil
+	}
 	seen := make(map[string]struct{}, len(items))
 	for i := range items {
 		if _, twice := seen[items[i].Key]; twice {
-			return fmt.Errorf("two items have the key %q = %.60q", p.primaryKey(), items[i].Key)
+			return p.twice(&items[i])
 		}
 		seen[items[i].Key] = struct{}{}
 	}
 	return nil
+}
+
+func (p *parser) twice(item *diff.Item) error {
+	return fmt.Errorf("two items have the key %q = %.60q", p.primaryKey(), item.Key)
 }
 
 func sameKeys(a, b []diff.Item) bool {
