@@ -241,10 +241,15 @@ func (a *Atom) has(key []byte) bool {
 	if len(a.Keys) == 1 {
 		return a.Keys[0] == string(key)
 	}
-	_, found := slices.BinarySearchFunc(a.Keys, key, func(k string, key []byte) int {
-		return strings.Compare(k, string(key))
-	})
-	return found
+	from, to := 0, len(a.Keys)
+	for from < to {
+		if mid := int(uint(from+to) >> 1); a.Keys[mid] < string(key) {
+			from = mid + 1
+		} else {
+			to = mid
+		}
+	}
+	return from < len(a.Keys) && a.Keys[from] == string(key)
 }
 
 // Holds reports whether a value lies within the bounds.

@@ -117,16 +117,11 @@ func (x *Index[ID]) Remove(id ID) {
 // no order. visit must not use the index.
 func (x *Index[ID]) Affected(set *change.Changeset, visit func(ID)) {
 	x.round++
-	name := func(p *place[ID]) {
-		if o := p.observer; o.round != x.round {
-			o.round = x.round
-			visit(o.id)
-		}
-	}
+	l := &look[ID]{round: x.round, visit: visit}
 	if set.Everything {
 		for _, t := range x.tables {
 			for _, g := range t.order {
-				g.all(x.round, name)
+				g.all(l)
 			}
 		}
 		return
@@ -138,7 +133,7 @@ func (x *Index[ID]) Affected(set *change.Changeset, visit func(ID)) {
 			continue
 		}
 		for _, g := range t.order {
-			g.visit(c, x.round, name)
+			g.visit(c, l)
 		}
 	}
 }

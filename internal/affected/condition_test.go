@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -172,41 +173,76 @@ func TestFinderIsEmpty(t *testing.T) {
 		x.Remove(id)
 	}
 	f := &x.tables["goods"].order[0].finder
-	if len(f.equals) != 0 || len(f.spans) != 0 || len(f.others.entries) != 0 || len(f.always.entries) != 1 {
+	if len(f.equals) != 0 || len(f.spans) != 0 || f.others.len() != 0 || f.always.len() != 1 {
 		t.Errorf("left: %d sets of columns, %d trees, %d others, %d without a condition",
-			len(f.equals), len(f.spans), len(f.others.entries), len(f.always.entries))
+			len(f.equals), len(f.spans), f.others.len(), f.always.len())
 	}
+}
+
+// benchConditions are what one change matches one of. At worst all begin at
+// one value, or all but a few are about one that does not come.
+var benchConditions = []struct {
+	name  string
+	where func(i int) predicate.Condition
+	row   func(i int) []any
+}{
+	{
+		"owner = X", func(i int) predicate.Condition { return predicate.Of(in(ownerColumn, int64(i))) },
+		func(i int) []any { return []any{int64(1), int64(i), int64(1), "a"} },
+	},
+	{
+		"price BETWEEN A AND B", func(i int) predicate.Condition {
+			return predicate.Of(between(priceColumn, int64(10*i), int64(10*i+9)))
+		},
+		func(i int) []any { return []any{int64(1), int64(1), int64(10*i + 5), "a"} },
+	},
+	{
+		"owner = X AND price > A", func(i int) predicate.Condition {
+			return predicate.And(predicate.Of(in(ownerColumn, int64(i))), predicate.Of(between(priceColumn, int64(5), nil)))
+		},
+		func(i int) []any { return []any{int64(1), int64(i), int64(7), "a"} },
+	},
+	{
+		"name = X", func(i int) predicate.Condition { return predicate.Of(in(nameColumn, fmt.Sprintf("name-%09d", i))) },
+		func(i int) []any { return []any{int64(1), int64(1), int64(1), fmt.Sprintf("Name-%09d", i)} },
+	},
+	{
+		"name BETWEEN A AND B", func(i int) predicate.Condition {
+			return predicate.Of(between(nameColumn, fmt.Sprintf("name-%09d", 10*i), fmt.Sprintf("name-%09d", 10*i+9)))
+		},
+		func(i int) []any { return []any{int64(1), int64(1), int64(1), fmt.Sprintf("Name-%09d", 10*i+5)} },
+	},
+	{
+		"price BETWEEN 0 AND B, one reached", func(i int) predicate.Condition { return predicate.Of(between(priceColumn, int64(0), int64(i))) },
+		func(i int) []any { return []any{int64(1), int64(1), int64(i), "a"} },
+	},
+	{
+		"all but a few alike", func(i int) predicate.Condition { return predicate.Of(in(ownerColumn, int64(max(0, 10-i)))) },
+		func(i int) []any { return []any{int64(1), int64(1 + i%10), int64(1), "a"} },
+	},
 }
 
 // BenchmarkConditions: one change that matches one of N.
 func BenchmarkConditions(b *testing.B) {
 	columns := []string{"id", "name", "owner", "price"}
-	kinds := []struct {
-		name  string
-		where func(i int) predicate.Condition
-		row   func(i int) []any
-	}{
-		{"owner = X", func(i int) predicate.Condition { return predicate.Of(in(ownerColumn, int64(i))) },
-			func(i int) []any { return []any{int64(1), int64(i), int64(1), "a"} }},
-		{"price BETWEEN A AND B", func(i int) predicate.Condition {
-			return predicate.Of(between(priceColumn, int64(10*i), int64(10*i+9)))
-		}, func(i int) []any { return []any{int64(1), int64(1), int64(10*i + 5), "a"} }},
-		{"owner = X AND price > A", func(i int) predicate.Condition {
-			return predicate.And(predicate.Of(in(ownerColumn, int64(i))), predicate.Of(between(priceColumn, int64(5), nil)))
-		}, func(i int) []any { return []any{int64(1), int64(i), int64(7), "a"} }},
-	}
-	for _, kind := range kinds {
+	for _, kind := range benchConditions {
 		for _, n := range []int{100, 100_000, 1_000_000} {
 			b.Run(fmt.Sprintf("%s/%d", kind.name, n), func(b *testing.B) {
 				x := New[int]()
-				for i := range n {
+				for _, i := range rand.New(rand.NewPCG(2, 2)).Perm(n) {
 					x.Replace(i, []Dependency{{Table: "goods", Columns: columns, Where: kind.where(i)}})
 				}
 				sets := make([]change.Changeset, 4096)
 				r := rand.New(rand.NewPCG(1, 1))
+				pick := func(name string, n int) int {
+					if strings.HasSuffix(name, "one reached") {
+						return n - 1
+					}
+					return r.IntN(n)
+				}
 				for i := range sets {
 					sets[i] = change.Changeset{Changes: []change.Change{
-						{Table: "goods", Kind: change.Insert, Columns: goodsColumns, New: kind.row(r.IntN(n))}}}
+						{Table: "goods", Kind: change.Insert, Columns: goodsColumns, New: kind.row(pick(kind.name, n))}}}
 				}
 				hits, i := 0, 0
 				b.ReportAllocs()

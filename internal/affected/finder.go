@@ -2,6 +2,7 @@ package affected
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"slices"
 
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -12,38 +13,102 @@ import (
 // it is checked row by row.
 const maxKeys = 4096
 
-// entry is one conjunction of one place: filed by its first atoms, and checked
-// by the rest of them.
+// entry is one conjunction of one observer: filed by its first atoms, and
+// checked by the rest of them.
 type entry[ID comparable] struct {
-	place *place[ID]
-	all   predicate.All
-	filed int // atoms of all that the place in the finder answers for
-	list  *list[ID]
-	slot  int // in list
-	node  *span[ID]
-	home  *finder[ID]
-	row   *equals[ID]
-	key   string // in row
+	observer *observer[ID]
+	all      predicate.All
+	filed    int  // atoms of all that the place in the finder answers for
+	bounded  bool // the atom after those that compare for equality has bounds
+	slot     int  // in list
+	list     *list[ID]
+	span     *span[ID] // of list, where it is in a tree
+	home     *finder[ID]
+	row      *equals[ID]
+	hash     uint64 // in row
 }
 
-// list holds entries in no order.
+func (e *entry[ID]) visit(l *look[ID], from int) {
+	if e.observer.round != l.round && e.all[from:].MetBy(l.columns, l.row) {
+		l.name(e.observer)
+	}
+}
+
+// list holds entries in no order. Most have one, which costs no second look
+// into memory.
 type list[ID comparable] struct {
-	entries []*entry[ID]
-	round   uint64 // the newest that named all of them
+	first *entry[ID]
+	rest  []*entry[ID]
+	round uint64 // the newest that named all of them
+}
+
+func (l *list[ID]) len() int {
+	if l.first == nil {
+		return 0
+	}
+	return 1 + len(l.rest)
 }
 
 func (l *list[ID]) add(e *entry[ID]) {
-	e.list, e.slot = l, len(l.entries)
-	l.entries = append(l.entries, e)
+	e.list, e.slot = l, l.len()
+	if e.slot == 0 {
+		l.first = e
+		return
+	}
+	l.rest = append(l.rest, e)
 }
 
 func (l *list[ID]) drop(e *entry[ID]) {
-	last := len(l.entries) - 1
-	l.entries[e.slot] = l.entries[last]
-	l.entries[e.slot].slot = e.slot
-	l.entries[last] = nil
-	if l.entries = l.entries[:last]; last == 0 {
-		l.entries = nil
+	last := l.first
+	if n := len(l.rest); n > 0 {
+		last, l.rest[n-1] = l.rest[n-1], nil
+		if l.rest = l.rest[:n-1]; n == 1 {
+			l.rest = nil
+		}
+	} else {
+		l.first = nil
+	}
+	e.list = nil
+	if last == e {
+		return
+	}
+	if last.slot = e.slot; e.slot == 0 {
+		l.first = last
+	} else {
+		l.rest[e.slot-1] = last
+	}
+}
+
+func (l *list[ID]) nameAll(look *look[ID]) {
+	if l.first == nil || l.round == look.round {
+		return
+	}
+	l.round = look.round
+	look.name(l.first.observer)
+	for _, e := range l.rest {
+		look.name(e.observer)
+	}
+}
+
+// check names those of the list whose atoms the row meets, but for the first
+// so many: these it is known to meet.
+func (l *list[ID]) check(look *look[ID], met func(*entry[ID]) int) {
+	if l.first == nil {
+		return
+	}
+	l.first.visit(look, met(l.first))
+	for _, e := range l.rest {
+		e.visit(look, met(e))
+	}
+}
+
+func (l *list[ID]) each(visit func(*entry[ID])) {
+	if l.first == nil {
+		return
+	}
+	visit(l.first)
+	for _, e := range l.rest {
+		visit(e)
 	}
 }
 
@@ -57,16 +122,17 @@ type finder[ID comparable] struct {
 	spans  []*spans[ID]
 }
 
-// equals files entries by the values of some columns.
+// equals files entries by the values of some columns. Two combinations of
+// values with one hash share a cell: then more is named than need be.
 type equals[ID comparable] struct {
 	columns []predicate.Column
-	finders map[string]*finder[ID]
+	cells   map[uint64]cell[ID]
 }
 
-// spans files entries by bounds of one column.
-type spans[ID comparable] struct {
-	column predicate.Column
-	root   *span[ID]
+// cell is what is filed under one combination of values: one entry, or more.
+type cell[ID comparable] struct {
+	one  *entry[ID]
+	more *finder[ID]
 }
 
 // look is one row that is being looked up.
@@ -74,41 +140,58 @@ type look[ID comparable] struct {
 	columns []string
 	row     []any
 	round   uint64
-	name    func(*place[ID])
+	visit   func(ID)
+}
+
+func (l *look[ID]) name(o *observer[ID]) {
+	if o.round != l.round {
+		o.round = l.round
+		l.visit(o.id)
+	}
 }
 
 func (f *finder[ID]) empty() bool {
-	return len(f.always.entries) == 0 && len(f.others.entries) == 0 && len(f.equals) == 0 && len(f.spans) == 0
+	return f.always.first == nil && f.others.first == nil && len(f.equals) == 0 && len(f.spans) == 0
 }
 
 // file adds a conjunction, under several keys where it allows several values.
-func (f *finder[ID]) file(p *place[ID], all predicate.All) []*entry[ID] {
+func (f *finder[ID]) file(o *observer[ID], all predicate.All) []*entry[ID] {
 	all, equal, bounded := arrange(all)
 	if equal == 0 {
-		e := &entry[ID]{place: p, all: all, filed: 0}
-		f.place(e, bounded)
+		e := &entry[ID]{observer: o, all: all, bounded: bounded}
+		f.place(e)
 		return []*entry[ID]{e}
 	}
 	row := f.equalsFor(all[:equal])
-	var entries []*entry[ID]
-	for _, key := range keysOf(nil, nil, all[:equal]) {
-		e := &entry[ID]{place: p, all: all, filed: equal, row: row, key: key}
-		home := row.finders[key]
-		if home == nil {
-			home = &finder[ID]{}
-			row.finders[key] = home
-		}
-		home.place(e, bounded)
-		entries = append(entries, e)
+	keys := keysOf(nil, nil, all[:equal])
+	entries := make([]*entry[ID], len(keys))
+	for i, key := range keys {
+		entries[i] = &entry[ID]{observer: o, all: all, filed: equal, bounded: bounded, row: row, hash: key}
+		row.add(entries[i])
 	}
 	return entries
 }
 
+func (r *equals[ID]) add(e *entry[ID]) {
+	c := r.cells[e.hash]
+	switch {
+	case c.more != nil:
+		c.more.place(e)
+	case c.one != nil:
+		more := &finder[ID]{}
+		more.place(c.one)
+		more.place(e)
+		r.cells[e.hash] = cell[ID]{more: more}
+	default:
+		r.cells[e.hash] = cell[ID]{one: e}
+	}
+}
+
 // place puts an entry by the atoms that are left of it.
-func (f *finder[ID]) place(e *entry[ID], bounded bool) {
+func (f *finder[ID]) place(e *entry[ID]) {
 	e.home = f
 	switch {
-	case bounded:
+	case e.bounded:
 		f.spansFor(e.all[e.filed].Column).insert(e)
 		e.filed++
 	case len(e.all) > e.filed:
@@ -120,20 +203,27 @@ func (f *finder[ID]) place(e *entry[ID], bounded bool) {
 
 // unfile takes an entry out, and what is empty without it.
 func (f *finder[ID]) unfile(e *entry[ID]) {
-	e.list.drop(e)
-	home := e.home
-	if e.node != nil && len(e.list.entries) == 0 {
-		i := slices.IndexFunc(home.spans, func(s *spans[ID]) bool { return s.column == e.node.atom.Column })
-		if home.spans[i].remove(e.node); home.spans[i].root == nil {
-			home.spans = slices.Delete(home.spans, i, i+1)
-		}
+	if e.home != nil {
+		e.home.take(e)
 	}
-	if e.row == nil || !home.empty() {
+	if e.row == nil || e.home != nil && !e.home.empty() {
 		return
 	}
-	delete(e.row.finders, e.key)
-	if len(e.row.finders) == 0 {
+	delete(e.row.cells, e.hash)
+	if len(e.row.cells) == 0 {
 		f.equals = slices.DeleteFunc(f.equals, func(r *equals[ID]) bool { return r == e.row })
+	}
+}
+
+// take is the reverse of place.
+func (f *finder[ID]) take(e *entry[ID]) {
+	e.list.drop(e)
+	if e.span == nil || e.span.list.first != nil {
+		return
+	}
+	i := slices.IndexFunc(f.spans, func(s *spans[ID]) bool { return s.column == e.span.atom.Column })
+	if f.spans[i].remove(e.span); f.spans[i].root == nil {
+		f.spans = slices.Delete(f.spans, i, i+1)
 	}
 }
 
@@ -143,7 +233,7 @@ func (f *finder[ID]) equalsFor(atoms predicate.All) *equals[ID] {
 			return r
 		}
 	}
-	r := &equals[ID]{finders: map[string]*finder[ID]{}}
+	r := &equals[ID]{cells: map[uint64]cell[ID]{}}
 	for _, a := range atoms {
 		r.columns = append(r.columns, a.Column)
 	}
@@ -162,12 +252,10 @@ func (f *finder[ID]) spansFor(c predicate.Column) *spans[ID] {
 	return s
 }
 
-// visit names the places whose conditions the row may meet.
+// visit names the observers whose conditions the row may meet.
 func (f *finder[ID]) visit(l *look[ID]) {
 	f.always.nameAll(l)
-	for _, e := range f.others.entries {
-		e.visit(l, e.filed)
-	}
+	f.others.check(l, (*entry[ID]).known)
 	for _, r := range f.equals {
 		r.visit(l)
 	}
@@ -176,37 +264,28 @@ func (f *finder[ID]) visit(l *look[ID]) {
 	}
 }
 
-func (e *entry[ID]) visit(l *look[ID], from int) {
-	if e.place.observer.round != l.round && e.all[from:].MetBy(l.columns, l.row) {
-		l.name(e.place)
-	}
-}
-
-func (l *list[ID]) nameAll(look *look[ID]) {
-	if l.round == look.round {
-		return
-	}
-	l.round = look.round
-	for _, e := range l.entries {
-		look.name(e.place)
-	}
-}
+// known is how many atoms need no look where an entry is found by its place.
+func (e *entry[ID]) known() int { return e.filed }
 
 // each calls f with every entry.
 func (f *finder[ID]) each(visit func(*entry[ID])) {
-	for _, e := range f.always.entries {
-		visit(e)
-	}
-	for _, e := range f.others.entries {
-		visit(e)
-	}
+	f.always.each(visit)
+	f.others.each(visit)
 	for _, r := range f.equals {
-		for _, f := range r.finders {
-			f.each(visit)
-		}
+		r.each(visit)
 	}
 	for _, s := range f.spans {
 		s.root.each(visit)
+	}
+}
+
+func (r *equals[ID]) each(visit func(*entry[ID])) {
+	for _, c := range r.cells {
+		if c.one != nil {
+			visit(c.one)
+		} else {
+			c.more.each(visit)
+		}
 	}
 }
 
@@ -215,24 +294,26 @@ func (f *finder[ID]) each(visit func(*entry[ID])) {
 func (r *equals[ID]) visit(l *look[ID]) {
 	var space [96]byte
 	key := space[:0]
-	for _, c := range r.columns {
-		i := slices.Index(l.columns, c.Name)
+	for i := range r.columns {
+		c := &r.columns[i]
+		at := slices.Index(l.columns, c.Name)
 		known := predicate.Unknown
-		if i >= 0 && i < len(l.row) {
+		if at >= 0 && at < len(l.row) {
 			start := len(key)
 			key = append(key, 0, 0, 0, 0)
-			key, known = c.Row(key, l.row[i])
+			key, known = c.Row(key, l.row[at])
 			binary.BigEndian.PutUint32(key[start:], uint32(len(key)-start-4))
 		}
 		if known == predicate.Unknown {
-			for _, f := range r.finders {
-				f.each(func(e *entry[ID]) { e.visit(l, 0) })
-			}
+			r.each(func(e *entry[ID]) { e.visit(l, 0) })
 			return
 		}
 	}
-	if f := r.finders[string(key)]; f != nil {
-		f.visit(l)
+	switch c := r.cells[maphash.Bytes(seed, key)]; {
+	case c.one != nil:
+		c.one.visit(l, c.one.filed)
+	case c.more != nil:
+		c.more.visit(l)
 	}
 }
 
@@ -285,11 +366,15 @@ func sameColumn(a predicate.Atom) func(predicate.Atom) bool {
 
 func isEqual(a *predicate.Atom) bool { return a.Op == predicate.In || a.Op == predicate.Null }
 
-// keysOf returns each combination of values that the atoms allow, as visit
-// writes them.
-func keysOf(keys []string, prefix []byte, atoms predicate.All) []string {
+// seed is that of the hashes of values. Nobody outside knows it, so nobody can
+// choose values that share one.
+var seed = maphash.MakeSeed()
+
+// keysOf returns the hash of each combination of values that the atoms allow,
+// as visit writes them.
+func keysOf(keys []uint64, prefix []byte, atoms predicate.All) []uint64 {
 	if len(atoms) == 0 {
-		return append(keys, string(prefix))
+		return append(keys, maphash.Bytes(seed, prefix))
 	}
 	a := &atoms[0]
 	if a.Op == predicate.Null {
@@ -300,7 +385,7 @@ func keysOf(keys []string, prefix []byte, atoms predicate.All) []string {
 		values = values[1:]
 	}
 	for _, value := range values {
-		next := binary.BigEndian.AppendUint32(slices.Clone(prefix), uint32(len(value)))
+		next := binary.BigEndian.AppendUint32(slices.Clip(prefix), uint32(len(value)))
 		keys = keysOf(keys, append(next, value...), atoms[1:])
 	}
 	return keys

@@ -57,38 +57,41 @@ func newGroup[ID comparable](t *table[ID], shape string, d *Dependency) *group[I
 	return g
 }
 
-// visit names the places that a change touches.
-func (g *group[ID]) visit(c *change.Change, round uint64, name func(*place[ID])) {
-	if g.round == round || !touches(c, g.columns, g.any) {
+// visit names the observers that a change touches.
+func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
+	l.columns = c.Columns
+	if g.round == l.round || !touches(c, g.columns, g.any) {
 		return
 	}
 	if c.Kind == change.Delete && g.key != nil {
 		if key, ok := keyOf(c, g.key); ok {
 			for _, h := range g.held[key] {
-				name(h.place)
+				l.name(h.place.observer)
 			}
 			return
 		}
 	}
 	if c.Kind == change.Everything || c.Kind != change.Insert && c.Old == nil || c.Kind != change.Delete && c.New == nil {
-		g.all(round, name)
+		g.all(l)
 		return
 	}
 	if c.Old != nil && !planted.Is(planted.OldImageIgnored) {
-		g.finder.visit(&look[ID]{columns: c.Columns, row: c.Old, round: round, name: name})
+		l.row = c.Old
+		g.finder.visit(l)
 	}
 	if c.New != nil {
-		g.finder.visit(&look[ID]{columns: c.Columns, row: c.New, round: round, name: name})
+		l.row = c.New
+		g.finder.visit(l)
 	}
 }
 
-func (g *group[ID]) all(round uint64, name func(*place[ID])) {
-	if g.round == round {
+func (g *group[ID]) all(l *look[ID]) {
+	if g.round == l.round {
 		return
 	}
-	g.round = round
+	g.round = l.round
 	for _, p := range g.places {
-		name(p)
+		l.name(p.observer)
 	}
 }
 
@@ -96,10 +99,10 @@ func (g *group[ID]) add(o *observer[ID], where predicate.Condition, keys []strin
 	p := &place[ID]{observer: o, group: g, slot: len(g.places), where: where, keys: keys}
 	g.places = append(g.places, p)
 	if where == nil {
-		p.entries = g.finder.file(p, nil)
+		p.entries = g.finder.file(o, nil)
 	}
 	for _, all := range where {
-		p.entries = append(p.entries, g.finder.file(p, all)...)
+		p.entries = append(p.entries, g.finder.file(o, all)...)
 	}
 	if len(keys) > 0 {
 		p.slots = make([]int, len(keys))
