@@ -18,7 +18,7 @@ const (
 	// Number: integers and floating point by value; text that is written as
 	// an integer counts as that.
 	Number
-	// Text: an integer argument compares as the text of it.
+	// Text: a number as an argument compares as the text of it.
 	Text
 	// Plain: values of different types are different; numbers come before
 	// text before bytes. No argument is converted.
@@ -119,8 +119,13 @@ func (c Column) Argument(to []byte, value any) ([]byte, Known) {
 			return c.appendText(to, strconv.FormatInt(v, 10))
 		}
 	case float64:
-		if c.Kind == Number || c.Kind == Plain {
+		switch c.Kind {
+		case Number, Plain:
 			return appendFloat(to, v)
+		case Text:
+			if text, ok := floatText(v); ok {
+				return c.appendText(to, text)
+			}
 		}
 	case string:
 		return c.textArgument(to, v)
@@ -137,14 +142,30 @@ func (c Column) textArgument(to []byte, v string) ([]byte, Known) {
 	case Text, Plain:
 		return c.appendText(to, v)
 	case Number:
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil && strconv.FormatInt(n, 10) == v {
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 			return appendInteger(to, n), IsKey
+		}
+		if f, err := strconv.ParseFloat(v, 64); err == nil && len(v) < 15 && strings.Trim(v, "-0123456789.") == "" {
+			return appendFloat(to, f)
 		}
 		if !isNumber(v) {
 			return c.appendText(to, v)
 		}
 	}
 	return to, Unknown
+}
+
+// floatText is a number as a database writes it that writes as few digits as
+// tell it apart. ok is false where there are many, or an exponent.
+func floatText(f float64) (text string, ok bool) {
+	text = strconv.FormatFloat(f, 'f', -1, 64)
+	if a := math.Abs(f); len(text) > 13 || a != 0 && a < 1e-3 || f == 0 && math.Signbit(f) || math.IsNaN(f) || math.IsInf(f, 0) {
+		return "", false
+	}
+	if strings.IndexByte(text, '.') < 0 {
+		text += ".0"
+	}
+	return text, true
 }
 
 // isNumber reports whether a text is that of a number, with space around it:

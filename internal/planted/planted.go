@@ -46,13 +46,14 @@ const (
 	InLosesOne       Bug = "in_loses_one"       // IN loses its first value
 	ClockTrusted     Bug = "clock_trusted"      // an argument that moves with the clock narrows
 	OuterOnPreserved Bug = "outer_on_preserved" // ON narrows the side that an outer join keeps
+	EqualAnywhere    Bug = "equal_anywhere"     // ON sets two columns of the side that an outer join keeps equal
 	LimitPushed      Bug = "limit_pushed"       // a condition on a limited subquery narrows within it
 )
 
 // Reading lists the bugs of the second kind.
 var Reading = []Bug{
 	OrDropped, OuterNarrowed, NotInNull, AffinityIgnored, LikeCase, CollationIgnored, CorrelatedTaken, HavingNarrows,
-	CTEIgnored, OldImageIgnored, BetweenBound, InLosesOne, ClockTrusted, OuterOnPreserved, LimitPushed,
+	CTEIgnored, OldImageIgnored, BetweenBound, InLosesOne, ClockTrusted, OuterOnPreserved, EqualAnywhere, LimitPushed,
 }
 
 // All lists the bugs of the first kind, which the checker finds.

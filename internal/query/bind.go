@@ -42,7 +42,7 @@ func (q *Query) Bind(statement *readset.Statement, args []any, trusted func(at i
 		}
 		return needs, nil
 	}
-	b := &binder{query: q, args: args, trusted: trusted}
+	b := &binder{query: q, given: given{args: args}, trusted: trusted}
 	for i, read := range statement.Reads {
 		needs[i] = Need{Read: read, Where: b.table(read.Table)}
 	}
@@ -52,40 +52,59 @@ func (q *Query) Bind(statement *readset.Statement, args []any, trusted func(at i
 // Values are the literals and arguments of one run, in the order of the text.
 func (q *Query) Values(args []any) []any {
 	list := make([]any, 0, len(q.values))
+	given := given{args: args}
 	for i := range q.values {
-		v, _ := q.values[i].get(args)
+		v, _ := given.value(&q.values[i])
 		list = append(list, v)
 	}
 	return list
 }
 
-// get finds the value, as the database would among the arguments.
-func (v *value) get(args []any) (found any, ok bool) {
+// given are the arguments of one run.
+type given struct {
+	args  []any
+	named map[string]any // of the arguments that have names
+}
+
+// value is a literal or an argument; ok is false where it is not known.
+func (g *given) value(v *value) (found any, ok bool) {
 	switch {
 	case v.vague || v.parts != nil:
 		return nil, false
 	case v.param == 0:
 		return v.literal, true
 	case v.name != "":
-		for _, arg := range args {
-			if named, ok := arg.(sql.NamedArg); ok && named.Name == v.name {
-				return named.Value, true
-			}
+		if g.named == nil {
+			g.name()
 		}
-		return nil, false
-	case v.param > len(args):
+		found, ok = g.named[v.name]
+		return found, ok
+	case v.param > len(g.args):
 		return nil, false
 	}
-	if named, ok := args[v.param-1].(sql.NamedArg); ok {
+	if named, ok := g.args[v.param-1].(sql.NamedArg); ok {
 		return named.Value, true
 	}
-	return args[v.param-1], true
+	return g.args[v.param-1], true
+}
+
+// name finds the arguments that have names. Of two with one name the first
+// counts, as it does for the database.
+func (g *given) name() {
+	g.named = map[string]any{}
+	for _, arg := range g.args {
+		if arg, ok := arg.(sql.NamedArg); ok {
+			if _, twice := g.named[arg.Name]; !twice {
+				g.named[arg.Name] = arg.Value
+			}
+		}
+	}
 }
 
 // binder fills in the arguments of one run.
 type binder struct {
 	query   *Query
-	args    []any
+	given   given
 	trusted func(int, any) string
 	dropped []Dropped
 }
@@ -160,7 +179,7 @@ func (b *binder) atom(f *form) (c predicate.Condition, why string) {
 		}
 	}
 	if f.ask == predicate.Range {
-		return predicate.Of(ranged(a, f.mark)), ""
+		return predicate.Of(ranged(a, f.upper, f.open)), ""
 	}
 	if len(a.Keys) == 0 {
 		return predicate.Never(), ""
@@ -182,15 +201,13 @@ func ofNull(f *form) predicate.Condition {
 	return predicate.Of(a)
 }
 
-func ranged(a predicate.Atom, mark string) predicate.Atom {
-	key := a.Keys[0]
-	a.Keys = nil
-	switch mark {
-	case "<", "<=":
-		a.High, a.HighOpen = key, mark == "<"
-	default:
-		a.Low, a.LowOpen = key, mark == ">"
+func ranged(a predicate.Atom, upper, open bool) predicate.Atom {
+	if upper {
+		a.High, a.HighOpen = a.Keys[0], open
+	} else {
+		a.Low, a.LowOpen = a.Keys[0], open
 	}
+	a.Keys = nil
 	return a
 }
 
@@ -212,17 +229,17 @@ func (b *binder) like(f *form) (predicate.Condition, string) {
 
 // value is a literal or argument that may narrow, or why it may not.
 func (b *binder) value(at int) (v any, why string) {
-	given := &b.query.values[at]
-	if given.parts != nil {
-		return b.joined(given.parts)
+	asked := &b.query.values[at]
+	if asked.parts != nil {
+		return b.joined(asked.parts)
 	}
-	v, ok := given.get(b.args)
+	v, ok := b.given.value(asked)
 	switch {
-	case given.vague:
+	case asked.vague:
 		return nil, WhyOpaque
 	case !ok:
 		return nil, WhyMissing
-	case given.fixed || b.trusted == nil:
+	case asked.fixed || b.trusted == nil:
 		return v, ""
 	}
 	return v, b.trusted(at, v)

@@ -2,25 +2,24 @@ package query
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/readset"
 )
 
-// maxCached bounds the statements that a Cache keeps, maxCachedBytes what they
-// take together.
+// A Cache keeps no more statements and bytes than these.
 const (
 	maxCached      = 10_000
 	maxCachedBytes = 64 << 20
 )
 
-// Cache keeps statements as they were read, by text and schema. The zero value
-// is ready.
+// Cache keeps statements as they were read, by text and schema: those of late,
+// and of the rest those that were asked for since. The zero value is ready.
 type Cache struct {
 	mu      sync.RWMutex
-	queries map[cached]*Query
-	bytes   atomic.Int64 // about what the queries take
-	catalog *catalog     // of the newest schema
+	young   map[cached]*Query
+	old     map[cached]*Query // what young was before
+	bytes   [2]int            // about what each takes
+	catalog *catalog          // of the newest schema
 }
 
 type cached struct {
@@ -32,41 +31,58 @@ type cached struct {
 // Read returns the statement as it was understood, from the cache where it is
 // there.
 func (c *Cache) Read(statement *readset.Statement) *Query {
+	if len(statement.Text) > maxText {
+		return c.fresh(statement) // opaque at once, and too much to keep
+	}
 	key := cached{statement.Schema, statement.Text, statement.Writes}
 	c.mu.RLock()
-	q := c.queries[key]
+	q, old := c.young[key], c.old[key]
 	c.mu.RUnlock()
-	if q != nil {
+	switch {
+	case q != nil:
 		return q
+	case old != nil:
+		q = old
+	default:
+		q = c.fresh(statement)
 	}
-	q = c.fresh(statement)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	size := sizeOf(statement)
-	if c.queries == nil || len(c.queries) >= maxCached || c.bytes.Load()+size > maxCachedBytes {
-		c.queries = map[cached]*Query{}
-		c.bytes.Store(0)
-	}
-	if _, raced := c.queries[key]; !raced {
-		c.bytes.Add(size)
-	}
-	c.queries[key] = q
+	c.keep(key, q)
 	return q
 }
 
-// sizeOf is about what a statement takes that was read: its text, and what the
-// tree of it is made of.
-func sizeOf(statement *readset.Statement) int64 { return 1024 + 8*int64(len(statement.Text)) }
+// keep puts a query among the young. When these are half of what may be kept
+// they are the old, and the old are forgotten.
+func (c *Cache) keep(key cached, q *Query) {
+	weight := q.weight() + len(key.text)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, there := c.young[key]; there {
+		return
+	}
+	if c.young == nil || len(c.young) >= maxCached/2 || c.bytes[0]+weight > maxCachedBytes/2 {
+		c.old, c.young, c.bytes = c.young, map[cached]*Query{}, [2]int{0, c.bytes[0]}
+	}
+	c.young[key] = q
+	c.bytes[0] += weight
+}
+
+// weight is about how many bytes a query takes.
+func (q *Query) weight() int {
+	return 512 + 80*len(q.values) + 256*len(q.places) + 128*q.forms
+}
 
 // Bytes is about what the cache takes.
-func (c *Cache) Bytes() int { return int(c.bytes.Load()) }
+func (c *Cache) Bytes() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.bytes[0] + c.bytes[1]
+}
 
 // Clear forgets every statement: each is read again when it comes again.
 func (c *Cache) Clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queries = nil
-	c.bytes.Store(0)
+	c.young, c.old, c.bytes = nil, nil, [2]int{}
 }
 
 // fresh reads a statement that is not in the cache.

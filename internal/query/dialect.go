@@ -131,7 +131,8 @@ func (c *catalog) collations(t *readset.Table) (list []predicate.Collation, know
 func (c *catalog) readCollations(t *readset.Table) (list []predicate.Collation, known bool) {
 	l := &lexer{text: t.Definition, dialect: c.dialect}
 	depth, first := 0, true
-	for tok := l.next(); tok.kind != tokenEnd; tok = l.next() {
+	var tok token
+	for l.next(&tok); tok.kind != tokenEnd; l.next(&tok) {
 		switch {
 		case tok.is("("):
 			depth++
@@ -155,7 +156,8 @@ func (c *catalog) readCollations(t *readset.Table) (list []predicate.Collation, 
 			}
 			list = append(list, c.dialect.collations[""])
 		} else if tok.is("COLLATE") && len(list) > 0 {
-			list[len(list)-1] = c.dialect.collations[readset.Fold(l.next().text)]
+			l.next(&tok)
+			list[len(list)-1] = c.dialect.collations[readset.Fold(tok.text)]
 		}
 	}
 	return list, len(list) == len(t.Columns)

@@ -10,28 +10,31 @@ import (
 
 // Levels of operators, from those that bind least.
 const (
-	levelEqual    = iota // = == <> != IS IN LIKE BETWEEN ISNULL …
-	levelCompare         // < <= > >=
-	levelBit             // & | << >>
-	levelAdd             // + -
-	levelMultiply        // * / %
-	levelConcat          // || -> ->>
-	levelCollate         // COLLATE
+	levelNone     = iota - 1 // no operator of two sides
+	levelEqual               // = == <> != IS IN LIKE BETWEEN ISNULL …
+	levelCompare             // < <= > >=
+	levelBit                 // & | << >>
+	levelAdd                 // + -
+	levelMultiply            // * / %
+	levelConcat              // || -> ->>
+	levelCollate             // COLLATE
 )
 
 // expr reads an expression: OR of AND of NOT of comparisons.
 func (p *parser) expr() *expr {
 	p.enter()
-	defer p.leave()
 	e := p.conjunction()
-	if !p.token.is("OR") {
-		return e
+	if p.token.is("OR") {
+		mark := len(p.list)
+		p.list = append(p.list, e)
+		for p.accept("OR") {
+			p.list = append(p.list, p.conjunction())
+		}
+		e = p.node(exprOr)
+		e.parts = p.since(mark)
 	}
-	either := p.node(exprOr, e)
-	for p.accept("OR") {
-		either.parts = append(either.parts, p.conjunction())
-	}
-	return either
+	p.leave()
+	return e
 }
 
 func (p *parser) conjunction() *expr {
@@ -39,19 +42,23 @@ func (p *parser) conjunction() *expr {
 	if !p.token.is("AND") {
 		return e
 	}
-	all := p.node(exprAnd, e)
+	mark := len(p.list)
+	p.list = append(p.list, e)
 	for p.accept("AND") {
-		all.parts = append(all.parts, p.negation())
+		p.list = append(p.list, p.negation())
 	}
-	return all
+	e = p.node(exprAnd)
+	e.parts = p.since(mark)
+	return e
 }
 
 func (p *parser) negation() *expr {
 	if p.token.is("NOT") && !p.ahead.is("EXISTS") {
 		p.enter()
-		defer p.leave()
 		p.advance()
-		return p.node(exprNot, p.negation())
+		e := p.node(exprNot, p.negation())
+		p.leave()
+		return e
 	}
 	return p.equality()
 }
@@ -60,9 +67,9 @@ func (p *parser) negation() *expr {
 // own.
 func (p *parser) equality() *expr {
 	e := p.binary(levelCompare)
-	for {
+	for p.token.level == levelEqual || p.token.mean&meanInfix != 0 {
 		switch {
-		case p.token.kind == tokenMark && isEquality(p.token.text):
+		case p.token.level == levelEqual:
 			mark := p.token.text
 			p.advance()
 			e = p.node(exprCompare, e, p.binary(levelCompare))
@@ -73,19 +80,17 @@ func (p *parser) equality() *expr {
 			e = p.null(e, false)
 		case p.accept("NOTNULL"):
 			e = p.null(e, true)
-		case p.token.is("NOT"):
-			p.advance()
+		case p.accept("NOT"):
 			if p.accept("NULL") {
 				e = p.null(e, true)
 			} else {
 				e = p.special(e, true)
 			}
-		case p.token.isOneOf("IN", "BETWEEN", "LIKE", "GLOB", "REGEXP", "MATCH"):
-			e = p.special(e, false)
 		default:
-			return e
+			e = p.special(e, false)
 		}
 	}
+	return e
 }
 
 func isEquality(mark string) bool {
@@ -155,7 +160,7 @@ func (p *parser) in(e *expr, not bool) *expr {
 	case p.token.is(")"):
 		in.kind = exprOther
 	default:
-		in.parts = append(in.parts, p.list()...)
+		in.parts = p.listAfter(e)
 	}
 	p.expect(")")
 	return in
@@ -174,12 +179,11 @@ func (p *parser) wholeTable() *selection {
 	return &selection{cores: []*core{{results: []result{{star: true}}, from: f}}}
 }
 
-// levelOf says how the token binds as an operator of two sides; -1 for none.
-func levelOf(t token) int {
-	if t.kind != tokenMark {
-		return -1
-	}
-	switch t.text {
+// levelOf says how a mark binds as an operator of two sides.
+func levelOf(mark string) int8 {
+	switch mark {
+	case "=", "==", "<>", "!=":
+		return levelEqual
 	case "<", "<=", ">", ">=":
 		return levelCompare
 	case "&", "|", "<<", ">>":
@@ -191,21 +195,19 @@ func levelOf(t token) int {
 	case "||", "->", "->>":
 		return levelConcat
 	}
-	return -1
+	return levelNone
 }
 
 // binary reads operators that bind at least as much as a level.
-func (p *parser) binary(level int) *expr {
-	if level == levelCollate {
-		return p.collated()
-	}
-	e := p.binary(level + 1)
-	for levelOf(p.token) == level {
+func (p *parser) binary(level int8) *expr {
+	e := p.collated()
+	for p.token.level >= level {
+		own := p.token.level
 		mark := p.token.text
 		p.advance()
-		other := p.binary(level + 1)
+		other := p.binary(own + 1)
 		switch {
-		case level == levelCompare:
+		case own == levelCompare:
 			e = p.node(exprCompare, e, other)
 			e.mark = mark
 		case mark == "||" && e.kind == exprConcat:
@@ -239,20 +241,22 @@ func (p *parser) unary() *expr {
 		p.advance()
 	case p.token.is("NOT") && !p.ahead.is("EXISTS"):
 		p.enter()
-		defer p.leave()
 		p.advance()
-		return p.node(exprNot, p.equality())
+		e := p.node(exprNot, p.equality())
+		p.leave()
+		return e
 	default:
 		return p.primary()
 	}
 	p.enter()
-	defer p.leave()
-	return p.node(exprOther, p.unary())
+	e := p.node(exprOther, p.unary())
+	p.leave()
+	return e
 }
 
 func (p *parser) primary() *expr {
-	t := p.token
-	switch t.kind {
+	text := p.token.text
+	switch p.token.kind {
 	case tokenNumber:
 		return p.number("")
 	case tokenText:
@@ -260,10 +264,10 @@ func (p *parser) primary() *expr {
 			return p.column()
 		}
 		p.advance()
-		return p.literal(t.text, false)
+		return p.literal(text, false)
 	case tokenBytes:
 		p.advance()
-		b, err := hex.DecodeString(t.text)
+		b, err := hex.DecodeString(text)
 		return p.literal(b, err != nil)
 	case tokenParam:
 		return p.parameter()
@@ -303,18 +307,20 @@ func (p *parser) parenthesis() *expr {
 		p.expect(")")
 		return e
 	}
-	list := p.list()
+	list := p.several()
 	p.expect(")")
 	if len(list) == 1 {
 		return list[0]
 	}
-	return p.node(exprOther, list...)
+	return p.node(exprRow, list...)
 }
 
 // word reads what begins with a bare word: a literal, CASE, CAST, EXISTS, a
 // call or a column.
 func (p *parser) word() *expr {
 	switch t := p.token; {
+	case t.mean == 0 && t.word == "" && !p.ahead.is("("):
+		return p.column()
 	case p.accept("NULL"):
 		return p.literal(nil, false)
 	case t.is("CASE"):
@@ -334,7 +340,7 @@ func (p *parser) word() *expr {
 		return p.literal(nil, true)
 	case p.ahead.is("("):
 		return p.call()
-	case reserved[readset.Fold(t.text)]:
+	case t.mean&meanReserved != 0:
 		p.unexpected()
 	}
 	return p.column()
@@ -407,7 +413,7 @@ func (p *parser) call() *expr {
 	p.expect("(")
 	if !p.accept("*") && !p.token.is(")") {
 		p.accept("DISTINCT")
-		e.parts = p.list()
+		e.parts = p.several()
 		if p.accept("ORDER") {
 			p.expect("BY")
 			e.parts = append(e.parts, p.ordering()...)

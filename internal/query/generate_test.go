@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +13,12 @@ import (
 // generator writes one statement with its arguments, from left to right.
 type generator struct {
 	*world
-	// style is how values are written: ? by place, n ?NNN, : @ and $ by name,
-	// l as literals.
+	// style is how values are written: ? by place, n ?NNN, d $NNN, : @ and $ by
+	// name, l as literals.
 	style byte
 	args  []any
+	// url is what the request says; only what it carries may look like a clock.
+	url   string
 	alone bool // columns are compared with values only
 }
 
@@ -55,6 +58,9 @@ func (g *generator) arg(v any) string {
 	case 'n':
 		g.args = append(g.args, v)
 		return "?" + strconv.Itoa(n)
+	case 'd':
+		g.args = append(g.args, v)
+		return "$" + strconv.Itoa(n)
 	}
 	name := "p" + strconv.Itoa(n)
 	g.args = append(g.args, sql.Named(name, v))
@@ -288,7 +294,7 @@ var forms = []form{
 		x := g.use(g.tables[g.IntN(3)], "x")
 		name, _ := g.column(x)
 		g.style = '?'
-		g.args = append(g.args, clock{unit: g.IntN(5), back: time.Duration(g.IntN(60)) * time.Minute})
+		g.args = append(g.args, clock{unit: g.IntN(6), back: time.Duration(g.IntN(60)) * time.Minute})
 		text := "SELECT * FROM " + x.from() + " WHERE " + name + g.pick(" > ", " <= ", " >= ") + "?"
 		return text + g.pick("", " AND "+g.atom(x))
 	}},
@@ -327,6 +333,59 @@ var forms = []form{
 	{"grouped", func(g *generator) string {
 		return "SELECT * FROM (SELECT p.a AS a, max(p.id) AS n, p.b AS b FROM p GROUP BY p.a) AS s WHERE s.b = " + g.arg(int64(g.IntN(3)))
 	}},
+	{"natural", func(g *generator) string {
+		x, y := g.any("x"), g.any("y")
+		return "SELECT x.id, y.b FROM " + x.from() + " NATURAL " + g.pick("JOIN ", "LEFT JOIN ", "INNER JOIN ", "FULL JOIN ") + y.from() +
+			" WHERE " + g.condition(1, x, y)
+	}},
+	{"values", func(g *generator) string {
+		x := g.any("x")
+		list := "VALUES (" + g.arg(g.value("int")) + "), (" + g.arg(g.value("any")) + ")"
+		if g.IntN(2) == 0 {
+			return "WITH v(p) AS (" + list + ") SELECT x.id, x.a FROM " + x.from() + " WHERE x.a IN (SELECT p FROM v) AND " + g.condition(1, x)
+		}
+		return "SELECT x.id, v.column1 FROM " + x.from() + g.pick(" JOIN ", " LEFT JOIN ") + "(" + list + ") AS v ON x.a = v.column1 WHERE " + g.condition(1, x)
+	}},
+	{"row value", func(g *generator) string {
+		x := g.use(g.tables[g.IntN(3)], "x")
+		left, a := g.column(x)
+		right, b := g.column(x)
+		row := "(" + left + ", " + right + ")"
+		pair := func() string { return "(" + g.arg(g.value(a.kind)) + ", " + g.arg(g.value(b.kind)) + ")" }
+		switch g.IntN(4) {
+		case 0:
+			return "SELECT * FROM " + x.from() + " WHERE " + row + " IN (VALUES " + pair() + ", " + pair() + ")"
+		case 1:
+			return "SELECT * FROM " + x.from() + " WHERE " + row + g.pick(" < ", " >= ", " <> ", " IS NOT ") + pair()
+		case 2:
+			return "SELECT * FROM " + x.from() + " WHERE NOT " + row + " = " + pair()
+		}
+		return "SELECT * FROM " + x.from() + " WHERE " + row + g.pick(" = ", " == ", " IS ") + pair() + g.pick("", " AND "+g.atom(x))
+	}},
+	{"equal columns", func(g *generator) string {
+		one := g.pick("p.a", "q.a") + g.pick(" = ", " IN (1, ", " <= ") + g.arg(int64(g.IntN(3)))
+		if strings.Contains(one, "(") {
+			one += ")"
+		}
+		tail := " WHERE " + one + g.pick("", " AND q.b IS NOT NULL", " AND p.b = q.b")
+		join := g.pick(" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ")
+		if g.IntN(2) == 0 {
+			return "SELECT p.id, q.id, p.b FROM p" + join + "q ON q.a = p.a" + tail
+		}
+		return "SELECT p.id, q.id, r.id FROM p JOIN q ON p.id = q.id" + join + "q AS r ON " + g.pick("p.a = q.a", "r.a = p.a", "r.a = q.a AND p.b = q.b") + tail
+	}},
+	{"carried", func(g *generator) string {
+		g.style = '?'
+		at := clock{unit: g.pickInt(0, 0, 2), back: time.Duration(g.IntN(90)-45) * time.Minute}.at(g.now)
+		g.url = "/x?since=" + url.QueryEscape(g.said(at))
+		g.args = append(g.args, at)
+		return "SELECT id, at FROM e WHERE at" + g.pick(" > ", " <= ", " = ") + "?"
+	}},
+	{"moving", func(g *generator) string {
+		g.style = '?'
+		g.args = append(g.args, turns{int64(g.IntN(3)), nil, g.value("few")})
+		return "SELECT id, a, b FROM " + g.pick("p", "q") + " WHERE a" + g.pick(" = ?", " IS ?", " >= ?", " IN (0, ?)")
+	}},
 }
 
 func (g *generator) exists(word string) string {
@@ -360,23 +419,43 @@ func (c clock) at(now time.Time) any {
 		return t.Format(time.RFC3339)
 	case 3:
 		return t.Format(time.DateTime)
+	case 4:
+		return t
 	}
 	return float64(t.UnixMilli()) / 1000
 }
+
+// said is how a request says a time.
+func (g *generator) said(at any) string {
+	if t, ok := at.(time.Time); ok {
+		return t.Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(at)
+}
+
+func (g *generator) pickInt(list ...int) int { return list[g.IntN(len(list))] }
+
+// turns is an argument that is another at each evaluation.
+type turns []any
 
 // statement is what one handler runs.
 type statement struct {
 	form string
 	text string
 	args []any
+	url  string
 }
 
-// at is the arguments that the handler sends at a time.
-func (s *statement) at(now time.Time) []any {
+// at is the arguments that the handler sends at a time, in its evaluation of
+// that number.
+func (s *statement) at(now time.Time, evaluation int) []any {
 	args := make([]any, len(s.args))
 	for i, arg := range s.args {
-		if c, ok := arg.(clock); ok {
-			arg = c.at(now)
+		switch a := arg.(type) {
+		case clock:
+			arg = a.at(now)
+		case turns:
+			arg = a[evaluation%len(a)]
 		}
 		args[i] = arg
 	}
@@ -386,7 +465,7 @@ func (s *statement) at(now time.Time) []any {
 func (s *statement) String() string { return fmt.Sprintf("%s %#v", s.text, s.args) }
 
 func (w *world) statement(f form) *statement {
-	g := &generator{world: w, style: "??n:@$l"[w.IntN(7)]}
+	g := &generator{world: w, style: "??n:@$ld"[w.IntN(8)], url: "/x"}
 	text := f.write(g)
-	return &statement{f.name, text, g.args}
+	return &statement{f.name, text, g.args, g.url}
 }

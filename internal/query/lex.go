@@ -20,31 +20,15 @@ const (
 // token is one of a text; its own text is without quotes.
 type token struct {
 	kind  tokenKind
+	mean  meaning // of a keyword
+	level int8    // of an operator of two sides, levelNone for others
 	text  string
+	word  string // the keyword in capitals, or the mark; "" for others
 	start int
 }
 
 // is compares with a keyword in capitals, or a mark.
-func (t token) is(word string) bool {
-	if t.kind == tokenMark {
-		return t.text == word
-	}
-	return t.kind == tokenWord && len(t.text) == len(word) && foldsTo(t.text, word)
-}
-
-// foldsTo reports whether a text in capitals is the word; lengths are equal.
-func foldsTo(text, word string) bool {
-	for i := range len(text) {
-		b := text[i]
-		if b >= 'a' && b <= 'z' {
-			b -= 'a' - 'A'
-		}
-		if b != word[i] {
-			return false
-		}
-	}
-	return true
-}
+func (t *token) is(word string) bool { return t.word == word }
 
 // lexer cuts SQL into tokens; comments and space are skipped.
 type lexer struct {
@@ -53,60 +37,113 @@ type lexer struct {
 	dialect *dialect
 }
 
-func (l *lexer) next() token {
+// next reads one token.
+func (l *lexer) next(t *token) {
 	l.skip()
 	start := l.at
+	*t = token{level: levelNone, start: start}
 	if start >= len(l.text) {
-		return token{tokenEnd, "", start}
+		return
 	}
-	switch c := l.text[start]; {
-	case c == '\'':
-		return l.quoted(tokenText, c, start)
-	case c == '"':
-		if l.dialect.doubleQuoted {
-			return l.quoted(tokenName, c, start)
+	c := l.text[start]
+	switch classes[c] {
+	case classLetter:
+		if c|0x20 == 'x' && start+1 < len(l.text) && l.text[start+1] == '\'' {
+			l.at++
+			l.quoted(t, tokenBytes, '\'')
+			return
 		}
-		return l.quoted(tokenText, c, start)
+		l.word()
+		t.kind, t.text = tokenWord, l.text[start:l.at]
+		k := keywordOf(t.text)
+		t.word, t.mean = k.word, k.mean
+		return
+	case classDigit:
+		l.number(t)
+		return
+	case classMark:
+		if c != '.' || !l.digitAt(start+1) {
+			l.mark(t)
+		} else {
+			l.number(t)
+		}
+		return
+	}
+	switch {
+	case c == '\'':
+		l.quoted(t, tokenText, c)
+	case c == '"' && l.dialect.doubleQuoted:
+		l.quoted(t, tokenName, c)
+	case c == '"':
+		l.quoted(t, tokenText, c)
 	case c == '`' && l.dialect.backtick:
-		return l.quoted(tokenName, c, start)
+		l.quoted(t, tokenName, c)
 	case c == '[' && l.dialect.bracket:
-		return l.bracketed(start)
-	case (c == 'x' || c == 'X') && start+1 < len(l.text) && l.text[start+1] == '\'':
-		l.at++
-		return l.quoted(tokenBytes, '\'', start)
-	case c >= '0' && c <= '9' || c == '.' && l.digitAt(start+1):
-		return l.number(start)
+		l.bracketed(t)
 	case strings.IndexByte(l.dialect.params, c) >= 0 && (c == '?' || l.wordAt(start+1)):
 		l.at++
 		l.word()
-		return token{tokenParam, l.text[start:l.at], start}
+		t.kind, t.text = tokenParam, l.text[start:l.at]
 	case isWord(c):
 		l.word()
-		return token{tokenWord, l.text[start:l.at], start}
+		t.kind, t.text = tokenWord, l.text[start:l.at]
+	default:
+		l.at++
+		t.kind, t.text = tokenWrong, l.text[start:l.at]
 	}
-	return l.mark(start)
 }
 
-// marks of several characters, the longer first.
-var marks = []string{"->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "!=", "=="}
+// class tells bytes apart by what they begin in every dialect.
+type class uint8
 
-func (l *lexer) mark(start int) token {
-	rest := l.text[start:]
-	if strings.IndexByte("(),.;+*/%&~", rest[0]) >= 0 {
-		l.at++
-		return token{tokenMark, rest[:1], start}
-	}
-	for _, m := range marks {
-		if strings.HasPrefix(rest, m) {
-			l.at += len(m)
-			return token{tokenMark, m, start}
+const (
+	classOther class = iota
+	classSpace
+	classLetter
+	classDigit
+	classMark
+)
+
+var classes = func() (table [256]class) {
+	for c := range table {
+		switch {
+		case c == ' ' || c >= '\t' && c <= '\r':
+			table[c] = classSpace
+		case c >= '0' && c <= '9':
+			table[c] = classDigit
+		case c != '$' && isWord(byte(c)):
+			table[c] = classLetter
 		}
 	}
-	l.at++
-	if strings.IndexByte("-|<>=", rest[0]) < 0 {
-		return token{tokenWrong, rest[:1], start}
+	for _, c := range "(),.;+*/%&~-|<>=!" {
+		table[c] = classMark
 	}
-	return token{tokenMark, rest[:1], start}
+	return table
+}()
+
+// mark reads an operator, a comma, a parenthesis.
+func (l *lexer) mark(t *token) {
+	size := 1
+	second := byte(0)
+	if l.at+1 < len(l.text) {
+		second = l.text[l.at+1]
+	}
+	switch c := l.text[l.at]; {
+	case c == '-' && second == '>':
+		if size = 2; l.at+2 < len(l.text) && l.text[l.at+2] == '>' {
+			size = 3
+		}
+	case c == second && (c == '|' || c == '<' || c == '>' || c == '='), second == '=' && (c == '<' || c == '>' || c == '!'),
+		c == '<' && second == '>':
+		size = 2
+	case c == '!':
+		t.kind, t.text = tokenWrong, "!"
+		l.at++
+		return
+	}
+	t.kind, t.text = tokenMark, l.text[l.at:l.at+size]
+	t.word, t.level = t.text, levelOf(t.text)
+	l.at += size
 }
 
 func (l *lexer) word() {
@@ -125,41 +162,47 @@ func isWord(c byte) bool {
 
 // number reads digits, a point and an exponent. What else belongs to it (0x,
 // 1_000) makes it a number that says nothing.
-func (l *lexer) number(start int) token {
+func (l *lexer) number(t *token) {
 	for l.at < len(l.text) {
 		c := l.text[l.at]
-		exponent := (c == '+' || c == '-') && l.at > start && l.text[l.at-1]|0x20 == 'e' && l.digitAt(l.at+1) && !l.hex(start)
+		exponent := (c == '+' || c == '-') && l.at > t.start && l.text[l.at-1]|0x20 == 'e' && l.digitAt(l.at+1) && !l.hex(t.start)
 		if !isWord(c) && c != '.' && !exponent {
 			break
 		}
 		l.at++
 	}
-	return token{tokenNumber, l.text[start:l.at], start}
+	t.kind, t.text = tokenNumber, l.text[t.start:l.at]
 }
 
 func (l *lexer) hex(start int) bool {
 	return l.text[start] == '0' && start+1 < len(l.text) && l.text[start+1]|0x20 == 'x'
 }
 
-func (l *lexer) bracketed(start int) token {
-	end := strings.IndexByte(l.text[start:], ']')
+func (l *lexer) bracketed(t *token) {
+	end := strings.IndexByte(l.text[t.start:], ']')
 	if end < 0 {
-		l.at = len(l.text)
-		return token{tokenWrong, "", start}
+		l.wrong(t)
+		return
 	}
-	l.at = start + end + 1
-	return token{tokenName, l.text[start+1 : l.at-1], start}
+	l.at = t.start + end + 1
+	t.kind, t.text = tokenName, l.text[t.start+1:l.at-1]
+}
+
+// wrong ends the text: what was begun does not end.
+func (l *lexer) wrong(t *token) {
+	l.at = len(l.text)
+	t.kind = tokenWrong
 }
 
 // quoted reads up to the closing quote; a doubled one stands for itself.
-func (l *lexer) quoted(kind tokenKind, quote byte, start int) token {
+func (l *lexer) quoted(t *token, kind tokenKind, quote byte) {
 	l.at++
 	from := l.at
 	for doubled := false; l.at < len(l.text); l.at++ {
 		switch c := l.text[l.at]; {
 		case c == '\\' && l.dialect.backslash:
-			l.at = len(l.text)
-			return token{tokenWrong, "", start}
+			l.wrong(t)
+			return
 		case c != quote:
 		case l.at+1 < len(l.text) && l.text[l.at+1] == quote:
 			l.at++
@@ -171,18 +214,21 @@ func (l *lexer) quoted(kind tokenKind, quote byte, start int) token {
 				text = strings.ReplaceAll(text, q+q, q)
 			}
 			l.at++
-			return token{kind, text, start}
+			t.kind, t.text = kind, text
+			return
 		}
 	}
-	return token{tokenWrong, "", start}
+	l.wrong(t)
 }
 
 // skip goes past space, comments and a byte order mark.
 func (l *lexer) skip() {
 	for l.at < len(l.text) {
 		switch c := l.text[l.at]; {
-		case c == ' ' || c >= '\t' && c <= '\r':
+		case classes[c] == classSpace:
 			l.at++
+		case c > '/' && c < 0x80:
+			return
 		case c == '-' && strings.HasPrefix(l.text[l.at:], "--"):
 			l.past("\n")
 		case c == '#' && l.dialect.hash:

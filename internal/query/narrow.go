@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/predicate"
 )
@@ -22,8 +24,10 @@ type form struct {
 
 	column predicate.Column
 	ask    predicate.Op
-	// mark is the comparison of a Range.
-	mark   string
+	// upper and open say what a Range compares with: < and <= bound it above,
+	// < and > exclude the bound.
+	upper, open bool
+
 	values []int // of In and NotIn the choices, of Range and Like the one
 	is     bool  // IS: a value that is NULL is asked for as such
 }
@@ -38,23 +42,23 @@ func (r *reader) narrow(e *expr, places []*place) {
 	for _, p := range places {
 		f := r.project(e, p, false)
 		if f != nil && (!p.nullable || f.refusesNull() || planted.Is(planted.OuterNarrowed)) {
-			p.require(f)
+			r.require(p, f)
 		}
 	}
 }
 
-func (p *place) require(f *form) {
-	p.form = both(p.form, f)
+func (r *reader) require(p *place, f *form) {
+	p.form = r.both(p.form, f)
 }
 
-func both(a, b *form) *form {
+func (r *reader) both(a, b *form) *form {
 	switch {
 	case a == nil:
 		return b
 	case b == nil:
 		return a
 	}
-	return &form{op: formAnd, parts: []*form{a, b}}
+	return r.form(form{op: formAnd, parts: []*form{a, b}})
 }
 
 // refusesNull reports whether a row of NULLs surely does not meet the form.
@@ -105,15 +109,13 @@ func (r *reader) project(e *expr, p *place, not bool) *form {
 
 // projectAll joins what the parts ask: by OR only where each asks something.
 func (r *reader) projectAll(e *expr, p *place, or, not bool) *form {
-	joined := &form{op: formAnd}
-	if or {
-		joined.op = formOr
-	}
+	var few [8]*form
+	list := few[:0]
 	for _, part := range e.parts {
 		f := r.project(part, p, not)
 		switch {
 		case f != nil:
-			joined.parts = append(joined.parts, f)
+			list = append(list, f)
 			if or && planted.Is(planted.OrDropped) {
 				return f
 			}
@@ -121,13 +123,17 @@ func (r *reader) projectAll(e *expr, p *place, or, not bool) *form {
 			return nil
 		}
 	}
-	switch len(joined.parts) {
+	switch len(list) {
 	case 0:
 		return nil
 	case 1:
-		return joined.parts[0]
+		return list[0]
 	}
-	return joined
+	op := formAnd
+	if or {
+		op = formOr
+	}
+	return r.form(form{op: op, parts: slices.Clone(list)})
 }
 
 // operand is the column of the place that an expression is, with the collation
@@ -162,8 +168,8 @@ func (r *reader) constant(e *expr) (v int, collation string, ok bool) {
 			}
 			joined.parts = append(joined.parts, v)
 		}
-		r.values = append(r.values, joined)
-		return len(r.values) - 1, "", true
+		r.given = append(r.given, joined)
+		return len(r.given) - 1, "", true
 	}
 	return 0, "", false
 }
@@ -189,7 +195,29 @@ func (r *reader) sides(left, right *expr, p *place) (c predicate.Column, v int, 
 var turnedMarks = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 var deniedMarks = map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
+// rows compares (a, b) = (1, 2), or by IS, part by part. That two rows are not
+// equal says nothing of one part.
+func (r *reader) rows(left, right *expr, p *place, is bool) *form {
+	var all *form
+	for i := range min(len(left.parts), len(right.parts)) {
+		e := expr{kind: exprCompare, mark: "=", parts: []*expr{left.parts[i], right.parts[i]}}
+		if is {
+			e.kind = exprIs
+		}
+		if f := r.project(&e, p, false); f != nil {
+			all = r.both(all, f)
+		}
+	}
+	return all
+}
+
 func (r *reader) comparison(e *expr, p *place, not bool) *form {
+	if left, right := e.parts[0], e.parts[1]; left.kind == exprRow && right.kind == exprRow {
+		if not || e.mark != "=" && e.mark != "==" {
+			return nil
+		}
+		return r.rows(left, right, p, false)
+	}
 	c, v, turned, ok := r.sides(e.parts[0], e.parts[1], p)
 	if !ok {
 		return nil
@@ -197,7 +225,7 @@ func (r *reader) comparison(e *expr, p *place, not bool) *form {
 	mark := e.mark
 	if isEquality(mark) {
 		different := mark == "<>" || mark == "!="
-		return equality(c, []int{v}, different != not)
+		return r.equality(c, r.numbers(v), different != not)
 	}
 	if turned {
 		mark = turnedMarks[mark]
@@ -205,35 +233,41 @@ func (r *reader) comparison(e *expr, p *place, not bool) *form {
 	if not {
 		mark = deniedMarks[mark]
 	}
-	return bound(c, mark, v)
+	return r.bound(c, mark, v)
 }
 
-func equality(c predicate.Column, values []int, not bool) *form {
-	f := &form{op: formAtom, column: c, ask: predicate.In, values: values}
+func (r *reader) equality(c predicate.Column, values []int, not bool) *form {
+	f := r.form(form{op: formAtom, column: c, ask: predicate.In, values: values})
 	if not {
 		f.ask = predicate.NotIn
 	}
 	return f
 }
 
-func bound(c predicate.Column, mark string, v int) *form {
-	return &form{op: formAtom, column: c, ask: predicate.Range, mark: mark, values: []int{v}}
+func (r *reader) bound(c predicate.Column, mark string, v int) *form {
+	return r.form(form{op: formAtom, column: c, ask: predicate.Range, upper: mark[0] == '<', open: len(mark) == 1, values: r.numbers(v)})
 }
 
 // is reads IS [NOT]. Whether NULL meets it depends on the value.
 func (r *reader) is(e *expr, p *place, not bool) *form {
+	if left, right := e.parts[0], e.parts[1]; left.kind == exprRow && right.kind == exprRow {
+		if not {
+			return nil
+		}
+		return r.rows(left, right, p, true)
+	}
 	c, v, _, ok := r.sides(e.parts[0], e.parts[1], p)
 	if !ok {
 		return nil
 	}
-	if value := &r.values[v]; value.literal == nil && value.param == 0 && !value.vague && value.parts == nil {
-		f := &form{op: formAtom, column: c, ask: predicate.Null}
+	if value := &r.given[v]; value.literal == nil && value.param == 0 && !value.vague && value.parts == nil {
+		f := r.form(form{op: formAtom, column: c, ask: predicate.Null})
 		if not {
 			f.ask = predicate.NotNull
 		}
 		return f
 	}
-	f := equality(c, []int{v}, not)
+	f := r.equality(c, r.numbers(v), not)
 	f.is = true
 	return f
 }
@@ -247,7 +281,7 @@ func (r *reader) choice(e *expr, p *place, not bool) *form {
 		if not {
 			return nil
 		}
-		return &form{op: formAtom, column: c, ask: predicate.NotNull}
+		return r.form(form{op: formAtom, column: c, ask: predicate.NotNull})
 	}
 	values := make([]int, 0, len(e.parts)-1)
 	for _, part := range e.parts[1:] {
@@ -257,7 +291,7 @@ func (r *reader) choice(e *expr, p *place, not bool) *form {
 		}
 		values = append(values, v)
 	}
-	return equality(c, values, not)
+	return r.equality(c, values, not)
 }
 
 func (r *reader) between(e *expr, p *place, not bool) *form {
@@ -274,18 +308,18 @@ func (r *reader) between(e *expr, p *place, not bool) *form {
 		if !okLow || !okHigh {
 			return nil
 		}
-		return &form{op: formOr, parts: []*form{bound(c, "<", low), bound(c, ">", high)}}
+		return r.form(form{op: formOr, parts: []*form{r.bound(c, "<", low), r.bound(c, ">", high)}})
 	}
 	var f *form
 	if okLow {
-		f = bound(c, ">=", low)
+		f = r.bound(c, ">=", low)
 	}
 	if okHigh {
 		mark := "<="
 		if planted.Is(planted.BetweenBound) {
 			mark = "<"
 		}
-		f = both(f, bound(c, mark, high))
+		f = r.both(f, r.bound(c, mark, high))
 	}
 	return f
 }
@@ -301,7 +335,7 @@ func (r *reader) like(e *expr, p *place, not bool) *form {
 	if !ok {
 		return nil
 	}
-	f := &form{op: formAtom, column: c, ask: predicate.Like, values: []int{v}}
+	f := r.form(form{op: formAtom, column: c, ask: predicate.Like, values: r.numbers(v)})
 	if not {
 		f.ask, f.values = predicate.NotNull, nil
 	}

@@ -2,71 +2,121 @@ package query
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"strconv"
 	"sync"
-
-	"github.com/wakeful-dev/wakeful/readset"
 )
 
 // parser reads one statement by recursive descent. What it does not know it
 // reports by a panic with opaque, which Read catches.
 type parser struct {
 	lexer
-	token  token // the current one
-	ahead  token // the one after it
-	depth  int
-	nodes  int
-	hash   maphash.Hash
-	values []value        // kept by the query
-	names  map[string]int // numbers of named parameters
-
-	highest int // number of a parameter
-	*arena
+	token   *token   // the current one
+	ahead   *token   // the one after it
+	both    [2]token // these
+	depth   int
+	nodes   int
+	hash    uint64
+	names   map[string]int // numbers of named parameters
+	highest int            // number of a parameter
+	arena
 }
 
-// arena is where expressions lie while a statement is read. Nothing of them is
-// kept, so the next statement has them again.
+// arena is where a statement lies while it is read. Nothing of it is kept, so
+// the next statement has it again.
 type arena struct {
-	exprs []expr
-	parts []*expr
+	exprs      chunk[expr]
+	parts      chunk[*expr]
+	selections chunk[selection]
+	cores      chunk[core]
+	froms      chunk[from]
+	results    chunk[result]
+	scopes     chunk[scope]
+	sources    chunk[source]
+	places     chunk[*place]
+
+	list   []*expr // of lists that are being read
+	values []value
 }
 
-var arenas = sync.Pool{New: func() any { return &arena{make([]expr, 0, 64), make([]*expr, 0, 64)} }}
+// chunk has values of one type side by side. One that does not suffice is left
+// to the garbage collector.
+type chunk[T any] struct{ list []T }
 
-// release gives the expressions back. A chunk that did not suffice was left to
-// the garbage collector.
+// take returns n values that are zero.
+func (c *chunk[T]) take(n int) []T {
+	if len(c.list)+n > cap(c.list) {
+		c.list = make([]T, 0, 32+n)
+	}
+	from := len(c.list)
+	c.list = c.list[:from+n]
+	return c.list[from : from+n : from+n]
+}
+
+func (c *chunk[T]) one() *T { return &c.take(1)[0] }
+
+func (c *chunk[T]) reset() {
+	clear(c.list)
+	c.list = c.list[:0]
+}
+
+// maxArena bounds what an arena keeps for the next statement.
+const maxArena = 1024
+
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+// release gives the parser back, with its arena.
 func (p *parser) release() {
-	clear(p.exprs)
-	clear(p.parts)
-	p.exprs, p.parts = p.exprs[:0], p.parts[:0]
-	arenas.Put(p.arena)
-	p.arena = nil
+	a := &p.arena
+	if cap(a.exprs.list) > maxArena || cap(a.list) > maxArena || cap(a.values) > maxArena {
+		return
+	}
+	a.exprs.reset()
+	a.parts.reset()
+	a.selections.reset()
+	a.cores.reset()
+	a.froms.reset()
+	a.results.reset()
+	a.scopes.reset()
+	a.sources.reset()
+	a.places.reset()
+	clear(a.list[:cap(a.list)])
+	clear(a.values[:cap(a.values)])
+	a.list, a.values = a.list[:0], a.values[:0]
+	p.lexer, p.both, p.names = lexer{}, [2]token{}, nil
+	p.hash, p.depth, p.nodes, p.highest = 0, 0, 0, 0
+	parsers.Put(p)
 }
 
 func newParser(text string, d *dialect) *parser {
-	p := &parser{lexer: lexer{text: text, dialect: d}, arena: arenas.Get().(*arena)}
-	p.hash.SetSeed(shapeSeed)
-	p.ahead = p.lexer.next()
+	p := parsers.Get().(*parser)
+	p.lexer = lexer{text: text, dialect: d}
+	p.token, p.ahead = &p.both[0], &p.both[1]
+	p.lexer.next(p.ahead)
 	p.advance()
 	return p
 }
 
 // shape is a hash of what was read, without the literals.
-func (p *parser) shape() uint64 { return p.hash.Sum64() }
+func (p *parser) shape() uint64 { return p.hash }
 
 func (p *parser) advance() {
-	p.token, p.ahead = p.ahead, p.lexer.next()
-	switch t := &p.token; t.kind {
+	p.token, p.ahead = p.ahead, p.token
+	p.lexer.next(p.ahead)
+	switch t := p.token; t.kind {
 	case tokenText, tokenBytes, tokenNumber:
-		_ = p.hash.WriteByte('?')
+		p.note("?", tokenNumber)
 	case tokenWrong:
 		p.fail("a character that is not read: " + t.text)
 	default:
-		_ = p.hash.WriteByte(byte(t.kind))
-		_, _ = p.hash.WriteString(t.text)
-		_ = p.hash.WriteByte(0)
+		p.note(t.text, t.kind)
 	}
+}
+
+// note takes a text into the shape.
+func (p *parser) note(text string, kind tokenKind) {
+	p.hash = (bits.RotateLeft64(p.hash, 5) ^ maphash.String(shapeSeed, text) ^ uint64(kind)) * 0x9e3779b97f4a7c15
 }
 
 func (p *parser) fail(why string) { panic(opaque{why}) }
@@ -99,25 +149,26 @@ func (p *parser) enter() {
 
 func (p *parser) leave() { p.depth-- }
 
-// node makes an expression of up to three parts.
+// node makes an expression of a few parts.
 func (p *parser) node(kind exprKind, parts ...*expr) *expr {
 	if p.nodes++; p.nodes > maxNodes {
 		p.fail("it has too many parts")
 	}
-	if len(p.exprs) == cap(p.exprs) {
-		p.exprs = make([]expr, 0, 64)
-	}
-	p.exprs = append(p.exprs, expr{kind: kind})
-	e := &p.exprs[len(p.exprs)-1]
+	e := p.exprs.one()
+	e.kind = kind
 	if len(parts) > 0 {
-		if len(p.parts)+len(parts) > cap(p.parts) {
-			p.parts = make([]*expr, 0, 64+len(parts))
-		}
-		from := len(p.parts)
-		p.parts = append(p.parts, parts...)
-		e.parts = p.parts[from:len(p.parts):len(p.parts)]
+		e.parts = p.parts.take(len(parts))
+		copy(e.parts, parts)
 	}
 	return e
+}
+
+// since takes from the list what was put on it after a mark.
+func (p *parser) since(mark int) []*expr {
+	parts := p.parts.take(len(p.list) - mark)
+	copy(parts, p.list[mark:])
+	p.list = p.list[:mark]
+	return parts
 }
 
 // literal makes an expression of a value that stands in the text.
@@ -154,7 +205,9 @@ func (p *parser) parameter() *expr {
 	}
 	p.highest = max(p.highest, number)
 	v := value{param: number}
-	if text[0] != '?' {
+	if n, err := strconv.Atoi(text[1:]); text[0] == '$' && err == nil && text[1] > '0' {
+		v.param = n // $2 is the second argument, whatever its number
+	} else if text[0] != '?' {
 		v.name = text[1:]
 	}
 	p.values = append(p.values, v)
@@ -163,30 +216,9 @@ func (p *parser) parameter() *expr {
 	return e
 }
 
-// reserved are the words that are never a name unless in quotes.
-var reserved = wordSet("ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE " +
-	"DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE EXISTS FOREIGN FROM GROUP HAVING IN INDEX INSERT INTO IS " +
-	"ISNULL JOIN LIMIT NOT NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO TRANSACTION UNION " +
-	"UNIQUE UPDATE USING VALUES WHEN WHERE EXCEPT INTERSECT")
-
-// noAlias are words after a table or column that begin something else.
-var noAlias = wordSet("CROSS FULL INNER LEFT NATURAL OUTER RIGHT INDEXED WINDOW OFFSET END COLLATE ASC DESC NULLS " +
-	"FILTER OVER LIKE GLOB REGEXP MATCH")
-
-func wordSet(words string) map[string]bool {
-	set := map[string]bool{}
-	for start, i := 0, 0; i <= len(words); i++ {
-		if i == len(words) || words[i] == ' ' {
-			set[readset.Fold(words[start:i])] = true
-			start = i + 1
-		}
-	}
-	return set
-}
-
 // isName reports whether a token may stand where a name is due.
-func isName(t token) bool {
-	return t.kind == tokenName || t.kind == tokenWord && !reserved[readset.Fold(t.text)]
+func isName(t *token) bool {
+	return t.kind == tokenName || t.kind == tokenWord && t.mean&meanReserved == 0
 }
 
 // name reads a name. SQLite takes a text for one too.
@@ -195,7 +227,7 @@ func (p *parser) name() string {
 		p.unexpected()
 	}
 	if p.token.kind == tokenText {
-		_, _ = p.hash.WriteString(p.token.text)
+		p.note(p.token.text, tokenText)
 	}
 	text := p.token.text
 	p.advance()
@@ -207,7 +239,7 @@ func (p *parser) alias() string {
 	if p.accept("AS") {
 		return p.name()
 	}
-	if p.token.kind == tokenText || isName(p.token) && (p.token.kind == tokenName || !noAlias[readset.Fold(p.token.text)]) {
+	if p.token.kind == tokenText || isName(p.token) && p.token.mean&meanNoAlias == 0 {
 		return p.name()
 	}
 	return ""
@@ -268,9 +300,7 @@ func (p *parser) definition() (columns []string, s *selection) {
 }
 
 // beginsQuery reports whether a SELECT begins here.
-func (p *parser) beginsQuery() bool {
-	return p.token.is("SELECT") || p.token.is("WITH") || p.token.is("VALUES")
-}
+func (p *parser) beginsQuery() bool { return p.token.mean&meanQuery != 0 }
 
 // isOneOf reports whether the token is one of the words.
-func (t token) isOneOf(words ...string) bool { return slices.ContainsFunc(words, t.is) }
+func (t *token) isOneOf(words ...string) bool { return t.word != "" && slices.Contains(words, t.word) }

@@ -21,6 +21,8 @@ package query
 
 import (
 	"hash/maphash"
+	"slices"
+	"strings"
 
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/readset"
@@ -39,6 +41,7 @@ type Query struct {
 	places []*place // where tables stand
 	values []value  // literals and parameters, in the order of the text
 	params int      // how many arguments it takes
+	forms  int      // how many conditions it is made of
 }
 
 // place is one place in a statement where a table stands.
@@ -81,6 +84,8 @@ func (c *catalog) read(statement *readset.Statement) (q *Query) {
 		return &Query{Opaque: "it writes"}
 	case len(statement.Text) > maxText:
 		return &Query{Opaque: "it is too long"}
+	case strings.IndexByte(statement.Text, 0) >= 0:
+		return &Query{Opaque: "it holds a NUL, where the database may stop to read"}
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -94,9 +99,9 @@ func (c *catalog) read(statement *readset.Statement) (q *Query) {
 	p := newParser(statement.Text, c.dialect)
 	defer p.release()
 	tree := p.statement()
-	r := &reader{dialect: c.dialect, catalog: c, values: p.values}
+	r := &reader{dialect: c.dialect, catalog: c, given: p.values, arena: &p.arena}
 	r.selection(tree, nil, nil)
-	q = &Query{Shape: p.shape(), places: r.places, values: r.values, params: p.highest, Ties: ties(tree, r.places)}
+	q = &Query{Shape: p.shape(), places: r.places, values: slices.Clone(r.given), params: p.highest, forms: r.formed, Ties: ties(tree, r.places)}
 	q.check(statement)
 	return q
 }

@@ -76,12 +76,23 @@ func TestNeeds(t *testing.T) {
 		{"or", "SELECT * FROM issue WHERE owner = 1 OR Title = 'x'", issue, nil, "issue: Title/1/1 | owner/1/1"},
 		{"or with anything", "SELECT * FROM issue WHERE owner = 1 OR lower(title) = 'x'", issue, nil, "issue: all"},
 		{"compared with NULL", "SELECT * FROM issue WHERE owner = ?", issue, []any{nil}, "issue: "},
-		{"a value that does not compare", "SELECT * FROM issue WHERE title = ?", issue, []any{1.5}, "issue: all"},
+		{"a value that does not compare", "SELECT * FROM issue WHERE title = ?", issue, []any{1.0 / 3}, "issue: all"},
 		{"rowid", "SELECT * FROM issue WHERE rowid = 7", issue, nil, "issue: id/1/1"},
 		{"double quotes around what is no column", `SELECT * FROM issue WHERE title = "x"`, issue, nil, "issue: all"},
 		{"expression on a column", "SELECT * FROM issue WHERE +owner = 1", issue, nil, "issue: all"},
 		{"left join", "SELECT * FROM issue i LEFT JOIN person p ON p.id = i.owner AND p.name = 'x' AND i.price > 1 WHERE i.owner = 2", both, nil,
-			"issue: owner/1/1; person: name/1/1"},
+			"issue: owner/1/1; person: name/1/1 id/1/1"},
+		{"what is equal to a value", "SELECT * FROM issue i JOIN person p ON p.id = i.owner WHERE i.owner = ?", both, []any{int64(1)},
+			"issue: owner/1/1; person: id/1/1"},
+		{"what an outer join sets equal to a value", "SELECT * FROM issue i LEFT JOIN person p ON p.id = i.owner WHERE i.owner IN (1, 2)", both, nil,
+			"issue: owner/1/2; person: id/1/2"},
+		{"equal on one side of an outer join", "SELECT * FROM (issue i, person p) LEFT JOIN person q ON p.id = i.owner WHERE i.owner = 1", both, nil,
+			"issue: owner/1/1; person: all"},
+		{"columns that compare in other ways", "SELECT * FROM issue i JOIN person p ON p.name = i.title WHERE i.title = 'x'", both, nil,
+			"issue: Title/1/1; person: all"},
+		{"rows", "SELECT * FROM issue WHERE (owner, price) = (?, 2.5)", issue, []any{int64(1)}, "issue: owner/1/1 price/1/1"},
+		{"rows that are not equal", "SELECT * FROM issue WHERE NOT (owner, price) = (?, 2.5)", issue, []any{int64(1)}, "issue: all"},
+		{"dollars and numbers", "SELECT * FROM issue WHERE price = $2 AND owner = $1", issue, []any{int64(1), 2.5}, "issue: price/1/1 owner/1/1"},
 		{"null side is asked for NULL", "SELECT * FROM issue i LEFT JOIN person p ON p.id = i.owner WHERE p.name IS NULL", both, nil,
 			"issue: all; person: all"},
 		{"null side refuses NULL", "SELECT * FROM issue i LEFT JOIN person p ON p.id = i.owner WHERE p.name = 'x'", both, nil,
@@ -170,10 +181,26 @@ func FuzzRead(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add("SELECT * FROM (SELECT a.* FROM issue a) b WHERE x IN (SELECT 1) ORDER BY 1 COLLATE nocase DESC")
+	f.Add("SELECT * FROM issue WHERE (owner, price) IS (?2, $1) AND NOT (title LIKE :a OR any NOT BETWEEN 1 AND 'x') -- \x00")
+	f.Add("SELECT * FROM issue i NATURAL LEFT JOIN person USING (id) WHERE [owner]=0x1 AND \"price\"<-.5e3 OR `id` IN (VALUES (1),(2))")
+	columns := []string{"id", "owner", "Title", "price", "any"}
+	rows := [][]any{{int64(1), int64(1), "x", 0.5, nil}, {int64(2), nil, "", int64(1), "x"}, {int64(0), int64(-1), nil, 2.5, []byte("x")}}
 	f.Fuzz(func(t *testing.T, text string) {
 		q, s := read(text, "issue")
-		q.Bind(s, []any{int64(1), "x", nil}, nil)
-		q.Values(nil)
+		args := []any{int64(1), "x", nil}
+		needs, _ := q.Bind(s, args, nil)
+		wider, _ := q.Bind(s, args, func(int, any) string { return WhyDiffers })
+		for _, row := range rows {
+			if needs[0].Where.MetBy(columns, row) && !wider[0].Where.MetBy(columns, row) {
+				t.Errorf("%q: without arguments it is narrower: %v, else %v", text, wider[0].Where, needs[0].Where)
+			}
+		}
+		if again, _ := read(text, "issue"); again.Opaque != q.Opaque || again.Shape != q.Shape {
+			t.Errorf("%q is read in two ways", text)
+		}
+		if n := len(q.Values(args)); n > len(text) || len(q.places) > maxPlaces {
+			t.Errorf("%q: %d values, %d places", text, n, len(q.places))
+		}
 	})
 }
 

@@ -14,10 +14,38 @@ import (
 type reader struct {
 	dialect *dialect
 	catalog *catalog
-	values  []value
+	given   []value
 	places  []*place
 	views   int // how many are being read, one within the other
 	repeats int // readings of common table expressions and views
+	*arena
+
+	equal []pair // of the ON of joins of the SELECT that is being read
+
+	// What the query keeps, a few side by side.
+	made   []place
+	forms  []form
+	formed int // forms in all
+	ints   []int
+}
+
+// form makes a form.
+func (r *reader) form(f form) *form {
+	r.formed++
+	if len(r.forms) == cap(r.forms) {
+		r.forms = make([]form, 0, 4)
+	}
+	r.forms = append(r.forms, f)
+	return &r.forms[len(r.forms)-1]
+}
+
+// numbers is a list of one number.
+func (r *reader) numbers(v int) []int {
+	if len(r.ints) == cap(r.ints) {
+		r.ints = make([]int, 0, 8)
+	}
+	r.ints = append(r.ints, v)
+	return r.ints[len(r.ints)-1 : len(r.ints) : len(r.ints)]
 }
 
 // scope is where names of columns are looked up: the sources of one SELECT,
@@ -74,11 +102,16 @@ func (r *reader) selection(s *selection, outer *scope, f *frame) (outputs []outp
 
 // core reads one SELECT … FROM … WHERE ….
 func (r *reader) core(c *core, outer *scope, f *frame) (*scope, []*place) {
-	sc := &scope{outer: outer}
+	sc := r.scopes.one()
+	sc.outer, sc.sources = outer, r.sources.take(4)[:0]
 	var places []*place
+	around := r.equal
+	r.equal = nil
 	if c.from != nil {
 		places = r.from(c.from, sc, f)
 	}
+	equal := r.equal
+	r.equal = around
 	for i := range c.results {
 		r.walk(c.results[i].expr, sc, f)
 	}
@@ -87,6 +120,9 @@ func (r *reader) core(c *core, outer *scope, f *frame) (*scope, []*place) {
 	r.walk(c.having, sc, f)
 	r.walkAll(c.windows, sc, f)
 	r.narrow(c.where, places)
+	if c.where != nil && len(places) > 1 {
+		r.spread(c.where, r.pairs(equal, c.where, places, places))
+	}
 	if planted.Is(planted.HavingNarrows) {
 		r.narrow(c.having, places)
 	}
@@ -112,8 +148,16 @@ func (s *selection) simple() bool {
 }
 
 // scalars are functions that make one value of each row.
-var scalars = wordSet("ABS COALESCE IFNULL IIF INSTR LENGTH LOWER LTRIM NULLIF PRINTF REPLACE ROUND RTRIM SUBSTR SUBSTRING TRIM " +
+var scalars = nameSet("ABS COALESCE IFNULL IIF INSTR LENGTH LOWER LTRIM NULLIF PRINTF REPLACE ROUND RTRIM SUBSTR SUBSTRING TRIM " +
 	"TYPEOF UPPER DATE TIME DATETIME JULIANDAY STRFTIME HEX QUOTE UNICODE CHAR FORMAT JSON JSON_EXTRACT")
+
+func nameSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for word := range strings.FieldsSeq(words) {
+		set[readset.Fold(word)] = true
+	}
+	return set
+}
 
 // gathers reports whether an expression may be made of several rows.
 func (e *expr) gathers() bool {
@@ -192,6 +236,7 @@ func (r *reader) join(f *from, sc *scope, fr *frame) []*place {
 	left := r.from(f.left, sc, fr)
 	right := r.from(f.right, sc, fr)
 	r.walk(f.on, sc, fr)
+	r.equal = r.pairs(r.equal, f.on, left, right)
 	sc.merged = sc.merged || f.merged
 	sc.kept = sc.kept || f.join == joinRight || f.join == joinFull
 	switch f.join {
@@ -212,7 +257,9 @@ func (r *reader) join(f *from, sc *scope, fr *frame) []*place {
 	if f.join == joinRight || f.join == joinFull {
 		mayBeNull(left)
 	}
-	return append(slices.Clip(left), right...)
+	both := r.arena.places.take(len(left) + len(right))
+	copy(both[copy(both, left):], right)
+	return both
 }
 
 func mayBeNull(places []*place) {
@@ -246,7 +293,9 @@ func (r *reader) table(f *from, fr *frame) ([]output, []*place, *place) {
 		return outputs, places, nil
 	}
 	p := r.place(t)
-	return nil, []*place{p}, p
+	places := r.arena.places.take(1)
+	places[0] = p
+	return nil, places, p
 }
 
 // maxRepeats bounds how often definitions are read anew: each may name others
@@ -285,8 +334,8 @@ func (r *reader) view(t *readset.Table) ([]output, []*place) {
 	p := newParser(t.Definition, r.dialect)
 	defer p.release()
 	columns, tree := p.definition()
-	tree.shift(len(r.values))
-	r.values = append(r.values, p.values...)
+	tree.shift(len(r.given))
+	r.given = append(r.given, p.values...)
 	outputs, places, _ := r.selection(tree, nil, nil)
 	r.views--
 	return rename(outputs, columns), places
@@ -297,7 +346,11 @@ func (r *reader) place(t *readset.Table) *place {
 	if len(r.places) >= maxPlaces {
 		panic(opaque{"it reads too many tables"})
 	}
-	p := &place{table: t, columns: r.catalog.columns(t)}
+	if len(r.made) == cap(r.made) {
+		r.made = make([]place, 0, 2+len(r.made))
+	}
+	r.made = append(r.made, place{table: t, columns: r.catalog.columns(t)})
+	p := &r.made[len(r.made)-1]
 	r.places = append(r.places, p)
 	return p
 }
@@ -351,7 +404,7 @@ func (r *reader) walk(e *expr, sc *scope, f *frame) {
 	outputs, _, _ := r.selection(e.query, sc, f)
 	if planted.Is(planted.NotInNull) && e.kind == exprIn && e.not && len(outputs) == 1 && outputs[0].place != nil {
 		o := outputs[0]
-		o.place.require(&form{op: formAtom, column: o.place.columns[o.at].Column, ask: predicate.NotNull})
+		r.require(o.place, r.form(form{op: formAtom, column: o.place.columns[o.at].Column, ask: predicate.NotNull}))
 	}
 }
 

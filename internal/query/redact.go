@@ -23,7 +23,8 @@ func Redact(statement *readset.Statement) string {
 	l := lexer{text: statement.Text, dialect: d}
 	end := 0
 	for {
-		t := l.next()
+		var t token
+		l.next(&t)
 		if t.kind == tokenEnd {
 			return out.String()
 		}
@@ -55,8 +56,8 @@ func namesOf(statement *readset.Statement, d *dialect) map[string]bool {
 		}
 	}
 	l := lexer{text: statement.Text, dialect: d}
-	var before token
-	for t := l.next(); t.kind != tokenEnd; t = l.next() {
+	var t, before token
+	for l.next(&t); t.kind != tokenEnd; l.next(&t) {
 		switch {
 		case t.kind == tokenName && before.is("AS"):
 			names[readset.Fold(t.text)] = true

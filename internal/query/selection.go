@@ -5,8 +5,7 @@ import "github.com/wakeful-dev/wakeful/readset"
 // selection reads [WITH …] SELECT … [UNION …] [ORDER BY …] [LIMIT …].
 func (p *parser) selection() *selection {
 	p.enter()
-	defer p.leave()
-	s := &selection{}
+	s := p.selections.one()
 	if p.accept("WITH") {
 		p.accept("RECURSIVE")
 		for {
@@ -24,6 +23,7 @@ func (p *parser) selection() *selection {
 		case p.accept("EXCEPT"), p.accept("INTERSECT"):
 		default:
 			p.tail(s)
+			p.leave()
 			return s
 		}
 	}
@@ -60,11 +60,11 @@ func (p *parser) common() *common {
 }
 
 func (p *parser) core() *core {
-	c := &core{}
+	c := p.cores.one()
 	if p.accept("VALUES") {
 		for {
 			p.expect("(")
-			c.windows = append(c.windows, p.list()...)
+			c.windows = append(c.windows, p.several()...)
 			p.expect(")")
 			if !p.accept(",") {
 				return c
@@ -77,12 +77,7 @@ func (p *parser) core() *core {
 	} else {
 		p.accept("ALL")
 	}
-	for {
-		c.results = append(c.results, p.result())
-		if !p.accept(",") {
-			break
-		}
-	}
+	p.resultsOf(c)
 	if p.accept("FROM") {
 		c.from = p.joins()
 	}
@@ -91,7 +86,7 @@ func (p *parser) core() *core {
 	}
 	if p.accept("GROUP") {
 		p.expect("BY")
-		c.group = p.list()
+		c.group = p.several()
 	}
 	if p.accept("HAVING") {
 		c.having = p.expr()
@@ -110,6 +105,20 @@ func (p *parser) core() *core {
 	return c
 }
 
+// resultsOf reads the columns of a result.
+func (p *parser) resultsOf(c *core) {
+	var few [8]result
+	list := few[:0]
+	for {
+		list = append(list, p.result())
+		if !p.accept(",") {
+			break
+		}
+	}
+	c.results = p.results.take(len(list))
+	copy(c.results, list)
+}
+
 func (p *parser) result() result {
 	if p.accept("*") {
 		return result{star: true}
@@ -124,21 +133,26 @@ func (p *parser) result() result {
 // joins reads sources and what joins them, from left to right.
 func (p *parser) joins() *from {
 	p.enter()
-	defer p.leave()
 	left := p.source()
 	for {
 		if p.accept(",") {
-			left = &from{kind: fromJoin, left: left, right: p.source()}
-			p.constraint(left)
+			left = p.joined(left, joinInner, false)
 			continue
 		}
 		join, natural, ok := p.joinMark()
 		if !ok {
+			p.leave()
 			return left
 		}
-		left = &from{kind: fromJoin, join: join, left: left, right: p.source(), merged: natural}
-		p.constraint(left)
+		left = p.joined(left, join, natural)
 	}
+}
+
+func (p *parser) joined(left *from, join joinKind, natural bool) *from {
+	f := p.froms.one()
+	*f = from{kind: fromJoin, join: join, left: left, right: p.source(), merged: natural}
+	p.constraint(f)
+	return f
 }
 
 // joinMark reads [NATURAL] [LEFT|RIGHT|FULL [OUTER]|INNER|CROSS] JOIN.
@@ -179,7 +193,8 @@ func (p *parser) source() *from {
 	p.nodes++
 	if p.accept("(") {
 		if p.beginsQuery() {
-			f := &from{kind: fromQuery, query: p.selection()}
+			f := p.froms.one()
+			f.kind, f.query = fromQuery, p.selection()
 			p.expect(")")
 			f.alias = readset.Fold(p.alias())
 			return f
@@ -191,14 +206,15 @@ func (p *parser) source() *from {
 		}
 		return f
 	}
-	f := &from{kind: fromTable, name: readset.Fold(p.name())}
+	f := p.froms.one()
+	f.name = readset.Fold(p.name())
 	if p.accept(".") {
 		f.schema, f.name = f.name, readset.Fold(p.name())
 	}
 	if p.accept("(") {
 		f.kind = fromCall
 		if !p.token.is(")") {
-			f.args = p.list()
+			f.args = p.several()
 		}
 		p.expect(")")
 	}
@@ -234,13 +250,19 @@ func (p *parser) ordering() []*expr {
 	}
 }
 
-// list reads expressions with commas between them.
-func (p *parser) list() []*expr {
-	var list []*expr
+// several reads expressions with commas between them.
+func (p *parser) several() []*expr { return p.listAfter(nil) }
+
+// listAfter is several, after a first one that was read.
+func (p *parser) listAfter(e *expr) []*expr {
+	mark := len(p.list)
+	if e != nil {
+		p.list = append(p.list, e)
+	}
 	for {
-		list = append(list, p.expr())
+		p.list = append(p.list, p.expr())
 		if !p.accept(",") {
-			return list
+			return p.since(mark)
 		}
 	}
 }
@@ -253,7 +275,7 @@ func (p *parser) window() []*expr {
 	}
 	if p.accept("PARTITION") {
 		p.expect("BY")
-		list = append(list, p.list()...)
+		list = append(list, p.several()...)
 	}
 	if p.accept("ORDER") {
 		p.expect("BY")

@@ -19,6 +19,7 @@ const (
 	exprCollate                 // one part, name is the collation
 	exprConcat                  // all parts, ||
 	exprCall                    // a function, name in lower case
+	exprRow                     // (a, b)
 )
 
 // expr is one expression.
