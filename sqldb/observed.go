@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -105,13 +106,17 @@ func (c *conn) undescribed(set *readset.Set, text string, err, runErr error) err
 	return runErr
 }
 
-// values are the arguments as a set keeps them.
+// values are the arguments as a set keeps them: the bytes are the view's, which
+// may use them again.
 func values(args []driver.NamedValue) []any {
 	if len(args) == 0 {
 		return nil
 	}
 	list := make([]any, len(args))
 	for i, arg := range args {
+		if b, ok := arg.Value.([]byte); ok {
+			arg.Value = bytes.Clone(b)
+		}
 		if arg.Name != "" {
 			list[i] = sql.Named(arg.Name, arg.Value)
 		} else {

@@ -115,6 +115,21 @@ func testNamed(t *testing.T, h *Harness) {
 	}
 }
 
+// testBuffer: an argument counts as it was sent, whatever the view does with
+// its memory later.
+func testBuffer(t *testing.T, h *Harness) {
+	ctx, set := h.evaluation(t)
+	buffer := []byte("two")
+	text := "SELECT id FROM item WHERE name = " + h.Param(1)
+	if _, err := texts(h.DB.QueryContext(ctx, text, buffer)); err != nil {
+		t.Fatal(err)
+	}
+	copy(buffer, "one")
+	if noted, ok := set.Uses()[0].Args[0].([]byte); !ok || string(noted) != "two" {
+		t.Errorf("the argument was noted as %q, want \"two\"", set.Uses()[0].Args[0])
+	}
+}
+
 func testTransaction(t *testing.T, h *Harness) {
 	ctx, set := h.evaluation(t)
 	tx, err := h.DB.BeginTx(ctx, nil)

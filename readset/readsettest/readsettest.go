@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"PreparedInside", testPreparedInside},
 		{"SameStatementAgain", testSameStatementAgain},
 		{"Named", testNamed},
+		{"Buffer", testBuffer},
 		{"Transaction", testTransaction},
 		{"PreparedInTransaction", testPreparedInTransaction},
 		{"WithoutContext", testWithoutContext},
