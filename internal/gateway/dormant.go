@@ -67,7 +67,7 @@ func (g *Gateway) hibernate(s *session) {
 // sleep turns subscriptions into memories of them. s.mu is held.
 func (s *session) sleep() []*sub {
 	var subs []*sub
-	for _, sub := range s.subs {
+	for _, sub := range s.subs.all() {
 		if d := sub.remember(); d != nil {
 			s.lay(d)
 		}

@@ -20,7 +20,7 @@ func (h *house) away(session string) {
 	for deadline := time.Now().Add(waitMost); ; {
 		s := h.gw.session(session)
 		s.mu.Lock()
-		n := len(s.subs)
+		n := s.subs.len()
 		s.mu.Unlock()
 		if n == 0 {
 			return

@@ -3,9 +3,7 @@ package gateway
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -141,7 +139,7 @@ func (c *socket) start(lastID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.socket == c {
-		c.greet(append([]string{}, slices.Sorted(maps.Keys(s.subs))...))
+		c.greet(s.subs.observers())
 		c.started = true
 	}
 }

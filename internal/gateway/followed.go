@@ -22,7 +22,7 @@ func (g *Gateway) Followed(session, target string) string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, sub := range s.subs {
+	for id, sub := range s.subs.all() {
 		if sub.ended != nil {
 			continue
 		}

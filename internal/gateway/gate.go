@@ -10,7 +10,7 @@ import (
 // gate holds back what a subscription would be sent, until its credentials are
 // proven. No progress speaks for it meanwhile. f.mu and s.mu are held.
 func (s *session) gate(sub *sub) {
-	if !sub.gated && s.subs[sub.feed.observer] == sub {
+	if !sub.gated && s.subs.of(sub.feed.observer) == sub {
 		sub.gated, sub.grant.gating = true, true
 		s.awaitLocked(sub.feed.observer, 1)
 	}
@@ -21,7 +21,7 @@ func (s *session) ungate(sub *sub) {
 	if sub.gated {
 		sub.gated = false
 		s.awaitLocked(sub.feed.observer, -1)
-		if s.subs[sub.feed.observer] == sub {
+		if s.subs.of(sub.feed.observer) == sub {
 			s.enqueue(sub)
 		}
 	}
@@ -263,7 +263,7 @@ func (f *feed) recheck(now time.Time) {
 func (g *Gateway) regard(s *session, who *claim, p *peer, observers ...string) {
 	s.mu.Lock()
 	var subs []*sub
-	for observer, sub := range s.subs {
+	for observer, sub := range s.subs.all() {
 		if sub.grant != nil && (len(observers) == 0 || observer == observers[0]) {
 			subs = append(subs, sub)
 		}
@@ -278,7 +278,7 @@ func (g *Gateway) regardOne(s *session, sub *sub, who *claim, p *peer) {
 	f := sub.feed
 	f.mu.Lock()
 	s.mu.Lock()
-	if s.subs[f.observer] != sub {
+	if s.subs.of(f.observer) != sub {
 		s.mu.Unlock()
 		f.mu.Unlock()
 		return

@@ -37,7 +37,7 @@ func (sub *sub) mend(keys []string) {
 // keepOf remembers what the client of a version 1 session may keep of a list
 // that it drops. The feed's mu and s.mu are held.
 func (s *session) keepOf(sub *sub) {
-	if s.ended || s.version == version2 || s.subs[sub.feed.observer] != sub {
+	if s.ended || s.version == version2 || s.subs.of(sub.feed.observer) != sub {
 		return
 	}
 	if l := sub.leftover(); l != nil && (l.Whole || len(l.Keys) > 0) {

@@ -258,7 +258,7 @@ func TestSlowClientsKeepNoDiffs(t *testing.T) {
 		h.settled(fmt.Sprint("version ", v), func() error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if sub := s.subs[e.Observer]; sub.at != sub.feed.state.Load().tail || v == version1 && len(sub.held) != 8 {
+			if sub := s.subs.of(e.Observer); sub.at != sub.feed.state.Load().tail || v == version1 && len(sub.held) != 8 {
 				return fmt.Errorf("the cursor is behind, %d keys are held", len(sub.held))
 			}
 			return nil

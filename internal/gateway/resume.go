@@ -51,11 +51,11 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	defer f.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.gone || f.request == nil || f.state.Load() == nil || s.subs[observer] == nil && f.identity != "" && f.identity != c.who.identity {
+	if f.gone || f.request == nil || f.state.Load() == nil || s.subs.of(observer) == nil && f.identity != "" && f.identity != c.who.identity {
 		return false
 	}
 	request := f.request
-	if had := s.subs[observer]; had != nil {
+	if had := s.subs.of(observer); had != nil {
 		request = had.request
 	} else if f.identity != "" {
 		request = g.withPeer(request, c.peer, f.identity)
@@ -130,7 +130,7 @@ func (s *session) awaitLocked(observer string, n int) {
 func (s *session) rewind(named map[string]wire.Resuming, told change.Position, w *wakes) {
 	s.mu.Lock()
 	var others []*sub
-	for observer, sub := range s.subs {
+	for observer, sub := range s.subs.all() {
 		if _, ok := named[observer]; !ok {
 			others = append(others, sub)
 		}

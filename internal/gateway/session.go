@@ -33,7 +33,7 @@ type session struct {
 	ended    bool
 	since    time.Time // without a socket since
 	socket   *socket   // nil for none
-	subs     map[string]*sub
+	subs     subs
 	ready    []*sub // who has something to send, in the order in which it came
 	owed     int    // bytes of diffs that are not sent
 	wakeMark uint64
@@ -131,7 +131,7 @@ func (g *Gateway) open(id string, c *claim) (*session, *wire.Problem) {
 
 func (g *Gateway) openNew(id string, c *claim) (*session, *wire.Problem) {
 	s := &session{
-		gateway: g, id: id, since: time.Now(), subs: map[string]*sub{},
+		gateway: g, id: id, since: time.Now(),
 		owner: owner{client: c.client, identity: c.identity, address: c.address},
 	}
 	s.account = s.owner.account()
@@ -191,8 +191,8 @@ func (g *Gateway) endSession(s *session, code int, known bool) {
 	if known {
 		g.lost.add(s.id, time.Now())
 	}
-	subs := make([]*sub, 0, len(s.subs))
-	for _, sub := range s.subs {
+	subs := make([]*sub, 0, s.subs.len())
+	for _, sub := range s.subs.all() {
 		subs = append(subs, sub)
 	}
 	c := s.socket
@@ -227,7 +227,7 @@ func (s *session) checkRoom(c *claim, observer string) *wire.Problem {
 	switch {
 	case !s.owner.admits(c):
 		return foreignSession()
-	case s.subs[observer] == nil && len(s.subs) >= s.gateway.Limits.Subscriptions:
+	case s.subs.of(observer) == nil && s.subs.len() >= s.gateway.Limits.Subscriptions:
 		return tooManySubscriptions()
 	}
 	return nil
@@ -247,7 +247,7 @@ func (s *session) floor(after change.Position) change.Position {
 func (s *session) find(observer string) *sub {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.subs[observer]
+	return s.subs.of(observer)
 }
 
 // due notes that a subscription has a diff of that cost to send.
@@ -296,8 +296,8 @@ func (s *session) dequeue() {
 
 // drop ends a subscription without a word.
 func (s *session) drop(sub *sub) {
-	if s.subs[sub.feed.observer] == sub {
-		delete(s.subs, sub.feed.observer)
+	if s.subs.of(sub.feed.observer) == sub {
+		s.subs.drop(sub.feed.observer)
 	}
 	s.ungate(sub)
 	s.paid(sub, sub.owed)
@@ -332,10 +332,10 @@ func (s *session) dropEnded(observer string) (dropped *sub) {
 // end ends a subscription and tells the client why. What it was not sent yet
 // it will not get: it may have no right to it.
 func (s *session) end(sub *sub, last *state, closed wire.Closed) {
-	if s.ended || s.subs[sub.feed.observer] != sub {
+	if s.ended || s.subs.of(sub.feed.observer) != sub {
 		return
 	}
-	delete(s.subs, sub.feed.observer)
+	s.subs.drop(sub.feed.observer)
 	s.ungate(sub)
 	s.paid(sub, sub.owed)
 	sub.ended, sub.last, sub.good = &closed, last, nil
@@ -415,7 +415,7 @@ func (s *session) settle() {
 		return
 	}
 	s.proven = lowest
-	for _, sub := range s.subs {
+	for _, sub := range s.subs.all() {
 		sub.forget(lowest)
 	}
 	s.endings = slices.DeleteFunc(s.endings, func(sub *sub) bool { return sub.sent <= lowest })

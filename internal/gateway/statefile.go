@@ -86,7 +86,7 @@ func (g *Gateway) loadState(now time.Time) error {
 
 func (g *Gateway) restore(saved savedSession) {
 	s := &session{
-		gateway: g, id: saved.ID, version: version1, since: saved.Since, subs: map[string]*sub{},
+		gateway: g, id: saved.ID, version: version1, since: saved.Since,
 		owner:   owner{client: saved.Client, identity: saved.Identity, address: saved.Address},
 		dormant: map[string]*dormant{},
 	}
@@ -138,7 +138,7 @@ func (g *Gateway) noteLive(now time.Time, sessions []*session) {
 	live := map[string]bool{}
 	for _, s := range sessions {
 		s.mu.Lock()
-		if s.version == version1 && len(s.subs)+len(s.dormant) > 0 {
+		if s.version == version1 && s.subs.len()+len(s.dormant) > 0 {
 			live[s.id] = true
 		}
 		s.mu.Unlock()

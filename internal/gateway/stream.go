@@ -194,7 +194,7 @@ func (c *socket) wrote(s *session) (over bool) {
 		return false
 	}
 	c.prove(c.filled)
-	return c.view && len(s.subs)+len(s.ready) == 0
+	return c.view && s.subs.len()+len(s.ready) == 0
 }
 
 // appendBeat appends what keeps a stream from being silent.

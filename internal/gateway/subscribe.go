@@ -184,9 +184,9 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 	if st == nil || s.ended || f.gone || dropped {
 		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
 	}
-	got := &subscribed{session: s, sub: s.subs[f.observer], snapshot: &st.Snapshot}
+	got := &subscribed{session: s, sub: s.subs.of(f.observer), snapshot: &st.Snapshot}
 	if got.sub == nil {
-		if len(s.subs) >= s.gateway.Limits.Subscriptions {
+		if s.subs.len() >= s.gateway.Limits.Subscriptions {
 			return nil, tooManySubscriptions()
 		}
 		got.first = true
@@ -221,10 +221,10 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 // the list since long ago, it is no first one, and will be made good.
 func (s *session) join(f *feed, got *subscribed) {
 	f.attach(got.sub)
-	if s.socket == nil && len(s.subs) == 0 {
+	if s.socket == nil && s.subs.len() == 0 {
 		s.since = time.Now()
 	}
-	s.subs[f.observer] = got.sub
+	s.subs.put(got.sub)
 	if d := s.dormant[f.observer]; d != nil {
 		s.lift(f.observer)
 		got.first, got.sub.whole, got.sub.held = false, true, d.Held

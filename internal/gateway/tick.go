@@ -79,7 +79,7 @@ func (g *Gateway) tickSession(s *session, now time.Time) {
 	s.skip()
 	away := now.Sub(s.since)
 	gone := s.socket == nil && away >= g.SessionTTL
-	holds := s.version == version1 && len(s.subs)+len(s.dormant)+len(s.ready)+len(s.endings) > 0
+	holds := s.version == version1 && s.subs.len()+len(s.dormant)+len(s.ready)+len(s.endings) > 0
 	remembers := holds || len(s.left) > 0
 	s.mu.Unlock()
 	switch {

@@ -214,7 +214,7 @@ func (s *session) fillV1(sub *sub, buf []byte) (out, direct []byte, done bool) {
 // list that it follows already: nobody knows which of the two it uses.
 func (s *session) restate(sub *sub) {
 	s.mu.Lock()
-	if s.version != version2 && s.subs[sub.feed.observer] == sub {
+	if s.version != version2 && s.subs.of(sub.feed.observer) == sub {
 		sub.whole = true
 		s.enqueue(sub)
 	}
@@ -224,14 +224,14 @@ func (s *session) restate(sub *sub) {
 
 // reconnectV1 makes good what no proof says has arrived. s.mu is held.
 func (s *session) reconnectV1() {
-	for _, sub := range s.subs {
+	for _, sub := range s.subs.all() {
 		if len(sub.named) > 0 || sub.good != nil {
 			sub.good, sub.fallen = nil, wire.ReasonResumeGap
 		}
 		s.enqueue(sub)
 	}
 	for _, sub := range s.endings {
-		if s.subs[sub.feed.observer] == nil {
+		if s.subs.of(sub.feed.observer) == nil {
 			s.enqueue(sub)
 		}
 	}

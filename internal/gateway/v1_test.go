@@ -111,7 +111,7 @@ func (h *house) prove(c *client, observer string) {
 	for {
 		s.mu.Lock()
 		proven := s.proven >= s.sent
-		sub := s.subs[observer]
+		sub := s.subs.of(observer)
 		named := sub != nil && len(sub.named) > 0
 		s.mu.Unlock()
 		if proven && !named {
@@ -150,7 +150,7 @@ func TestForgedPong(t *testing.T) {
 	h.awaitControl(c, ws.OpPong)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.proven != 0 || len(s.subs[e.Observer].named) == 0 {
+	if s.proven != 0 || len(s.subs.of(e.Observer).named) == 0 {
 		t.Errorf("forged pongs proved %d", s.proven)
 	}
 }

@@ -119,7 +119,7 @@ func (s *session) behind(p *progress) []string {
 	var behind []string
 	for f, at := range s.unheard {
 		switch {
-		case p.number > f.begun.Load() || s.subs[f.observer] == nil:
+		case p.number > f.begun.Load() || s.subs.of(f.observer) == nil:
 			delete(s.unheard, f)
 		case !at.Reaches(p.Position):
 			behind = append(behind, f.observer)
@@ -129,7 +129,7 @@ func (s *session) behind(p *progress) []string {
 		s.unheard = nil
 	}
 	for _, observer := range p.Behind {
-		if s.subs[observer] != nil {
+		if s.subs.of(observer) != nil {
 			behind = append(behind, observer)
 		}
 	}
@@ -143,7 +143,7 @@ func (s *session) behind(p *progress) []string {
 func (s *session) markStale(since time.Time) {
 	s.mu.Lock()
 	c := s.socket
-	tell := s.version == version2 && !s.stale && len(s.subs) > 0 && c != nil && c.started
+	tell := s.version == version2 && !s.stale && s.subs.len() > 0 && c != nil && c.started
 	if tell {
 		s.stale = true
 		s.say(c, wire.AppendStale(nil, &wire.Stale{Since: since, Reason: "the worker is silent"}))
