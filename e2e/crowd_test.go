@@ -29,6 +29,7 @@ type crowd struct {
 	errs    []error
 	v2      []*actor
 	v1      []*actorV1
+	polls   []*actorPoll
 	names   atomic.Int64
 	writes  atomic.Uint64
 }
@@ -459,6 +460,9 @@ func (c *crowd) settle() {
 			return a.client.Wait(ctx, func(v follow.View) bool { return done(v.Lists()) })
 		})
 		a.client.Close()
+	}
+	for _, a := range c.polls {
+		a.settle(ctx, newest)
 	}
 	for _, a := range c.v1 {
 		if a.client.Ended() != nil {

@@ -144,6 +144,9 @@ func (c *crowd) populate(s *scenario) {
 	for n := range persons / 2 {
 		c.running.Go(c.actorV1(100 + n).run)
 	}
+	for n := range max(persons/8, 2) {
+		c.running.Go(c.actorPoll(500 + n).run)
+	}
 	c.running.Go(c.clear)
 	for n := range 2 {
 		c.running.Go(func() {

@@ -5,13 +5,13 @@
 // that they belong to is answered, follows epochs and sequence numbers, and
 // resumes from where it was. A ClientV1 speaks version 1 exactly as the
 // published clients do, with their weaknesses: it inserts what is added without
-// looking for its key. Both are strict: whatever the server sends against
-// the protocol is given to Watch.Fault, also where a lenient client would
-// not notice.
+// looking for its key. A Poller polls, with the tag of what it holds. All are
+// strict: whatever the server sends against the protocol is given to
+// Watch.Fault, also where a lenient client would not notice.
 //
 // They decode frames with encoding/json and not with package wire, so a
 // mistake in an encoder cannot hide behind the same mistake in its decoder.
-// Neither reconnects by itself: tests decide when a connection breaks.
+// None reconnects by itself: tests decide when a connection breaks.
 //
 // Pipeline: gateway → [follow].
 package follow
