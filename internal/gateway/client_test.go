@@ -62,6 +62,7 @@ func (h *house) tryDial(session string, v version, lines ...string) (*client, er
 	dialer := ws.Dialer{
 		Header:  ws.HandshakeHeaderHTTP(header),
 		Timeout: 5 * time.Second,
+		NetDial: h.dialNet,
 		OnHeader: func(key, value []byte) error {
 			if strings.EqualFold(string(key), "Set-Cookie") {
 				c.cookie, _, _ = strings.Cut(string(value), ";")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -188,6 +189,8 @@ type house struct {
 	server *httptest.Server
 	events chan event.Event
 	stop   func() // ends the gateway
+	// dialNet reaches the server; nil for TCP.
+	dialNet func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func items(list ...string) []diff.Item {
@@ -228,6 +231,12 @@ func testApp() *http.ServeMux {
 
 func newHouse(t testing.TB, cfg Config, app http.Handler) *house {
 	t.Helper()
+	return newHouseOn(t, cfg, app, httptest.NewUnstartedServer(nil))
+}
+
+// newHouseOn is a house whose server is set up otherwise.
+func newHouseOn(t testing.TB, cfg Config, app http.Handler, server *httptest.Server) *house {
+	t.Helper()
 	b := bus.New()
 	if cfg.Bus == nil {
 		cfg.Bus = b
@@ -253,7 +262,9 @@ func newHouse(t testing.TB, cfg Config, app http.Handler) *house {
 		app = testApp()
 	}
 	h := &house{t: t, gw: gw, worker: newFakeWorker(t, cfg.Bus), events: events}
-	h.server = httptest.NewServer(gw.Wrap(app))
+	h.server = server
+	server.Config.Handler = gw.Wrap(app)
+	server.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	workerCtx, stopWorker := context.WithCancel(context.Background())
 	var group sync.WaitGroup

@@ -43,6 +43,9 @@ func (g *Gateway) tick(now time.Time) {
 // tickSocket ends sockets that are dead or never began, and keeps the others
 // from being silent.
 func (g *Gateway) tickSocket(c *socket, now time.Time) {
+	if c.isClosing() {
+		return // it has its deadline, which must not be put off
+	}
 	if code, late := c.late(now); late {
 		c.close(code, "the client did not begin in time")
 		return

@@ -113,9 +113,13 @@ func (c *socket) finishWriting(said bool) {
 // Limits.Stall.
 func (c *socket) send(p []byte) error {
 	for len(p) > 0 {
-		c.arm(time.Now())
+		began := time.Now()
+		c.arm(began)
 		n, err := c.conn.Write(c.piece(p))
 		p = p[n:]
+		if now := time.Now(); n > 0 && now.Sub(began) >= time.Second {
+			c.heard.Store(now.UnixNano()) // it made room: no pong can come before what it still reads
+		}
 		if err == nil {
 			continue
 		}
