@@ -227,11 +227,7 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
 	if c.version == version2 {
 		buf = s.appendProgress(c, buf, p)
-		for _, reply := range s.replies {
-			buf = c.coding.append(buf, reply)
-		}
-		s.settled(s.replies)
-		s.replies = nil
+		buf = s.appendReplies(c, buf)
 	}
 	switch {
 	case c.coding == sentEvent:
@@ -240,6 +236,20 @@ func (s *session) appendTail(c *socket, buf []byte, p *progress) []byte {
 		buf = appendFrame(buf, ws.OpPing, strconv.AppendUint(nil, s.sent, 10))
 		c.pinged, c.pingAt, c.pingDue, c.beatDue = s.sent, time.Now(), false, false
 		c.unproven++
+	}
+	return buf
+}
+
+// appendReplies appends answers, as many as one write has room for. What is
+// taken here is not counted as unread any more.
+func (s *session) appendReplies(c *socket, buf []byte) []byte {
+	n := 0
+	for ; n < len(s.replies) && len(buf) < fillTarget; n++ {
+		buf = c.coding.append(buf, s.replies[n])
+	}
+	s.settled(s.replies[:n])
+	if s.replies = s.replies[n:]; len(s.replies) == 0 {
+		s.replies = nil
 	}
 	return buf
 }
