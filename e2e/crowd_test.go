@@ -30,6 +30,7 @@ type crowd struct {
 	v2      []*actor
 	v1      []*actorV1
 	polls   []*actorPoll
+	viewers []*viewer
 	names   atomic.Int64
 	writes  atomic.Uint64
 }
@@ -86,6 +87,7 @@ func (c *crowd) config(kind string, as string) (follow.Config, *checker.Track) {
 type actor struct {
 	*crowd
 	as     string
+	events bool // over server-sent events
 	random *rand.Rand
 	client *follow.Client
 	track  *checker.Track
@@ -103,8 +105,12 @@ func (c *crowd) actor(n int) *actor {
 
 // renew takes a new client in place of the old.
 func (a *actor) renew(ctx context.Context) error {
-	config, track := a.config("v2", a.as)
-	a.client, a.track, a.lists = follow.NewClient(config), track, map[string]*follow.List{}
+	kind, make := "v2", follow.NewClient
+	if a.events {
+		kind, make = "events", follow.NewEvents
+	}
+	config, track := a.config(kind, a.as)
+	a.client, a.track, a.lists = make(config), track, map[string]*follow.List{}
 	if a.random.IntN(2) == 0 { // the GET may come first
 		if err := a.get(ctx); err != nil && !cleared(err) {
 			return err
@@ -129,6 +135,14 @@ func (a *actor) again(ctx context.Context, err error) error {
 	}
 	if ended.Code == wire.CloseLost {
 		return a.renew(ctx)
+	}
+	return a.connect(ctx)
+}
+
+// connect comes back; a client of events does not always say what it has.
+func (a *actor) connect(ctx context.Context) error {
+	if a.events && a.random.IntN(4) == 0 {
+		a.client.Forget()
 	}
 	return a.client.Connect(ctx)
 }
@@ -156,7 +170,7 @@ func (a *actor) heal(ctx context.Context) error {
 
 // act does one thing.
 func (a *actor) act(ctx context.Context) error {
-	a.events(a.random.IntN(12))
+	a.await(a.random.IntN(12))
 	if err := a.heal(ctx); err != nil {
 		return err
 	}
@@ -167,13 +181,15 @@ func (a *actor) act(ctx context.Context) error {
 		return a.less(ctx)
 	case n < 26:
 		a.client.Cut()
-		a.events(0)
-		return a.client.Connect(ctx)
+		a.await(0)
+		return a.connect(ctx)
 	case n < 29:
 		a.client.Close()
-		return a.client.Connect(ctx)
+		return a.connect(ctx)
 	case n < 32:
-		return a.client.Resume(ctx)
+		if !a.events {
+			return a.client.Resume(ctx)
+		}
 	case n < 36: // once more what is followed already
 		for url := range a.lists {
 			_, err := a.client.Get(ctx, url)
@@ -188,8 +204,8 @@ func (a *actor) act(ctx context.Context) error {
 	return nil
 }
 
-// events waits until n things have happened to the client.
-func (a *actor) events(n int) {
+// await waits until n things have happened to the client.
+func (a *actor) await(n int) {
 	ctx, cancel := context.WithTimeout(a.active, time.Second)
 	defer cancel()
 	_ = a.client.Wait(ctx, func(follow.View) bool { n--; return n < 0 }) // or as long as that
@@ -199,7 +215,7 @@ func (a *actor) more(ctx context.Context) error {
 	if len(a.lists) >= maxLists {
 		return nil
 	}
-	if a.random.IntN(3) > 0 {
+	if a.events || a.random.IntN(3) > 0 {
 		return a.get(ctx)
 	}
 	url := urls[a.random.IntN(len(urls))]
@@ -463,6 +479,9 @@ func (c *crowd) settle() {
 	}
 	for _, a := range c.polls {
 		a.settle(ctx, newest)
+	}
+	for _, v := range c.viewers {
+		v.settle(ctx, position, newest)
 	}
 	for _, a := range c.v1 {
 		if a.client.Ended() != nil {

@@ -146,6 +146,8 @@ func (c *crowd) populate(s *scenario) {
 	}
 	for n := range max(persons/8, 2) {
 		c.running.Go(c.actorPoll(500 + n).run)
+		c.running.Go(c.listener(600 + n).run)
+		c.running.Go(c.viewer(700 + n).run)
 	}
 	c.running.Go(c.clear)
 	for n := range 2 {

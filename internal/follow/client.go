@@ -31,8 +31,9 @@ type Client struct {
 	stale      bool
 	calls      map[string]*call // frames of ours that are not answered, by id
 	lastID     int
-	socket     *socket
-	greeted    bool // hello has come
+	socket     connection
+	events     *events // nil where frames come over a WebSocket
+	greeted    bool    // hello has come
 	ended      *CloseError
 	late       late
 	faults     []error
@@ -61,6 +62,9 @@ func NewClient(c Config) *Client {
 // Connect opens the socket and resumes every list that the client holds. It
 // returns when the server has answered for all of them.
 func (c *Client) Connect(ctx context.Context) error {
+	if c.events != nil {
+		return c.listen(ctx)
+	}
 	socket, err := dial(ctx, c.socketURL(""), c.http.Jar, c.Header, subprotocol)
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func (c *Client) Connect(ctx context.Context) error {
 	return c.Resume(ctx)
 }
 
-func (c *Client) run(socket *socket) {
+func (c *Client) run(socket connection) {
 	err := socket.read(c.take, func([]byte) {})
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,7 +174,10 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 	}
 	c.mu.Lock()
 	c.unanswered++
-	told := c.position
+	told, asked := c.position, 0
+	if c.events != nil {
+		asked = c.events.asked
+	}
 	c.turn()
 	c.mu.Unlock()
 	answer, err := c.observe(ctx, path, floor)
@@ -188,6 +195,8 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 		}
 	}
 	list := c.install(answer, path)
+	list.asked = asked
+	c.notFollowed(list)
 	c.release()
 	return list, nil
 }
@@ -261,12 +270,12 @@ func (c *Client) Unsubscribe(ctx context.Context, list *List) error {
 
 // Close says goodbye to the server; Cut breaks the connection. Both return
 // when nothing will be heard any more.
-func (c *Client) Close() { c.leave((*socket).close) }
+func (c *Client) Close() { c.leave(connection.close) }
 
 // Cut breaks the connection without a word.
-func (c *Client) Cut() { c.leave((*socket).cut) }
+func (c *Client) Cut() { c.leave(connection.cut) }
 
-func (c *Client) leave(how func(*socket)) {
+func (c *Client) leave(how func(connection)) {
 	c.mu.Lock()
 	socket := c.socket
 	c.mu.Unlock()

@@ -18,6 +18,8 @@ type frame struct {
 	Behind   []string `json:"behind"`
 	Code     string   `json:"code"`
 	Detail   string   `json:"detail"`
+	// Observers are in the hello of an event stream.
+	Observers []string `json:"observers"`
 }
 
 // EndError is why a server closed an observer, or refused a frame.
@@ -41,6 +43,7 @@ func (c *Client) take(text []byte) {
 	switch f.Type {
 	case "hello":
 		c.greeted = true
+		c.named(&f)
 	case "subscribed":
 		c.subscribed(&f)
 	case "changes", "snapshot":
@@ -109,6 +112,9 @@ func (c *Client) stream(f *frame) {
 		c.fault(fmt.Errorf("follow: %s of %s without seq", f.Type, f.Observer))
 		return
 	}
+	if c.events != nil && c.aside(f) {
+		return
+	}
 	list := c.lists[f.Observer]
 	switch {
 	case list == nil && (c.unanswered > 0 || c.Joined):
@@ -174,7 +180,7 @@ func (c *Client) snapshot(list *List, f *frame) {
 // changes applies the client's rule to one diff.
 func (c *Client) changes(list *List, f *frame) {
 	seq := *f.Seq
-	if list.sent && (list.sentIn != f.Epoch || list.sentSeq+1 != seq) {
+	if c.events == nil && list.sent && (list.sentIn != f.Epoch || list.sentSeq+1 != seq) {
 		c.fault(fmt.Errorf("follow: changes of %s: socket sent %s:%d after %s:%d",
 			list.URL, f.Epoch, seq, list.sentIn, list.sentSeq))
 	}
@@ -184,6 +190,9 @@ func (c *Client) changes(list *List, f *frame) {
 	}
 	if list.Epoch != f.Epoch || seq != list.Seq+1 {
 		c.fault(fmt.Errorf("follow: changes of %s: got %s:%d on %s:%d", list.URL, f.Epoch, seq, list.Epoch, list.Seq))
+		if c.events != nil {
+			return // nothing can be asked for: it does not go on
+		}
 		list.answered = false
 		if _, err := c.resume(); err != nil {
 			c.fault(err)

@@ -30,6 +30,16 @@ const abnormal = 1006
 // maxFrame bounds what a server may send in one frame.
 const maxFrame = 64 << 20
 
+// connection brings the frames of a session.
+type connection interface {
+	// read gives each message to text, and each ping to ping, until the
+	// connection ends. The error is a *CloseError.
+	read(text, ping func([]byte)) error
+	send(text []byte) error
+	close() // with a goodbye, where there is one
+	cut()
+}
+
 // socket is one WebSocket connection.
 type socket struct {
 	conn net.Conn
