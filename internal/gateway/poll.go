@@ -104,7 +104,7 @@ func (p *poll) run(ctx context.Context, header http.Header) polled {
 		if first && holds(header, out.state.tag()) {
 			held = out.state.tag()
 		}
-		out = p.watch(ctx, out.state, held, over.C)
+		out = p.watch(ctx, held, over.C)
 		if out.state != nil && !out.leaving {
 			out = p.prove(ctx, held)
 		}
@@ -160,10 +160,11 @@ func (p *poll) ask(ctx context.Context) polled {
 
 // watch returns when the list is another than the held one, or the time is
 // over. It returns nothing where the client has gone or the observer has ended.
-func (p *poll) watch(ctx context.Context, st *state, held string, over <-chan time.Time) polled {
+func (p *poll) watch(ctx context.Context, held string, over <-chan time.Time) polled {
 	for {
 		turned := p.feed.turning()
-		if st = p.feed.state.Load(); st == nil {
+		st := p.feed.state.Load()
+		if st == nil {
 			return polled{}
 		}
 		if st.tag() != held {

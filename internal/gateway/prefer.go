@@ -27,7 +27,7 @@ func preferredWait(header http.Header) (value string, asked bool) {
 // parseWait reads the seconds of a preference. More than the most is the most.
 func parseWait(value string, most time.Duration) (time.Duration, error) {
 	if value == "" || strings.Trim(value, "0123456789") != "" {
-		return 0, fmt.Errorf("Prefer: want wait=<seconds>, a whole number from 0 to %d, not wait=%.40s", int(most.Seconds()), value)
+		return 0, fmt.Errorf("want Prefer: wait=<seconds>, a whole number from 0 to %d, not wait=%.40s", int(most.Seconds()), value)
 	}
 	wait := time.Duration(0)
 	for _, digit := range value {

@@ -9,10 +9,7 @@ import (
 )
 
 // thing is what the model holds.
-type thing struct {
-	bytes int
-	stamp uint64
-}
+type thing struct{ bytes int }
 
 // holder is a model of a worker or a gateway: logs that it can let go of, and a
 // cache that it can empty.
