@@ -15,7 +15,9 @@
 package memory
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -51,9 +53,16 @@ type Account struct {
 	gauges  [kinds][]func() int
 	holders []func()
 	held    map[any]record
-	order   []any  // keys of logs, oldest first; some are gone
-	first   uint64 // stamp of order[0]
+	order   []log  // oldest first
+	gone    int    // of order
+	newest  uint64 // the last stamp that was given
 	cutoff  uint64
+}
+
+// log is a diff in its place among all that are kept.
+type log struct {
+	stamp uint64
+	key   any // nil: gone
 }
 
 // record is one thing that is held.
@@ -66,7 +75,7 @@ type record struct {
 
 // New makes an account. A limit of 0 or less is none.
 func New(limit int) *Account {
-	a := &Account{limit: int64(limit), held: map[any]record{}, first: 1}
+	a := &Account{limit: int64(limit), held: map[any]record{}}
 	if limit <= 0 {
 		a.limit = math.MaxInt64
 	}
@@ -119,8 +128,9 @@ func (a *Account) Hold(kind Kind, key any, size func() int) (stamp uint64) {
 	if !ok {
 		r = record{bytes: size(), kind: kind}
 		if kind == Logs {
-			r.stamp = a.first + uint64(len(a.order))
-			a.order = append(a.order, key)
+			a.newest++
+			r.stamp = a.newest
+			a.order = append(a.order, log{r.stamp, key})
 		}
 	}
 	r.users++
@@ -154,17 +164,16 @@ func (a *Account) Drop(key any) {
 	}
 }
 
-// forget takes a log out of the order. mu is held.
+// forget takes a log out of the order. The places of those that are gone are
+// given up when they are the larger part: what nobody lets go of may be older
+// than all of them. mu is held.
 func (a *Account) forget(stamp uint64) {
-	if stamp < a.first {
-		return
+	i, _ := slices.BinarySearchFunc(a.order, stamp, func(l log, stamp uint64) int { return cmp.Compare(l.stamp, stamp) })
+	a.order[i].key = nil
+	if a.gone++; a.gone > len(a.order)/2 {
+		a.order = slices.DeleteFunc(a.order, func(l log) bool { return l.key == nil })
+		a.gone = 0
 	}
-	a.order[stamp-a.first] = nil
-	gone := 0
-	for gone < len(a.order) && a.order[gone] == nil {
-		gone++
-	}
-	a.order, a.first = a.order[gone:], a.first+uint64(gone)
 	if len(a.order) == 0 {
 		a.order = nil
 	}
@@ -212,15 +221,15 @@ func (a *Account) condemn() uint64 {
 	}
 	need := total - a.limit + a.limit/8
 	logs, frames := a.of(Logs), a.of(Frames)
-	for i, key := range a.order {
+	for _, l := range a.order {
 		if need <= 0 {
 			break
 		}
-		if key != nil {
-			bytes := int64(a.held[key].bytes)
+		if l.key != nil {
+			bytes := int64(a.held[l.key].bytes)
 			need -= bytes + frames*bytes/max(logs, 1)
 		}
-		a.cutoff = max(a.cutoff, a.first+uint64(i))
+		a.cutoff = max(a.cutoff, l.stamp)
 	}
 	return a.cutoff
 }

@@ -202,6 +202,28 @@ func TestOldestFirst(t *testing.T) {
 	}
 }
 
+// TestAQuietLogCostsNothing: one diff that is kept for ever, of a list that is
+// written seldom, does not have the account remember all that came and went
+// since.
+func TestAQuietLogCostsNothing(t *testing.T) {
+	a := New(1 << 20)
+	size := func() int { return 1 }
+	a.Hold(Logs, &thing{}, size)
+	var kept []*thing
+	for range 100_000 {
+		one := &thing{}
+		kept = append(kept, one)
+		a.Hold(Logs, one, size)
+		if len(kept) > 100 {
+			a.Drop(kept[0])
+			kept = kept[1:]
+		}
+	}
+	if n := len(a.order); n > 1000 {
+		t.Errorf("the account remembers %d diffs, 101 are kept", n)
+	}
+}
+
 // TestNoLimit: without a limit nothing is asked for, and all is counted.
 func TestNoLimit(t *testing.T) {
 	for _, limit := range []int{0, -1} {
