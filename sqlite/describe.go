@@ -17,27 +17,34 @@ import (
 // maxDescriptions bounds the texts whose descriptions are kept.
 const maxDescriptions = 10_000
 
-// descriptions are what statements read, as long as the schema stays.
-type descriptions struct {
-	mu      sync.RWMutex
+// edition is one schema of one file. Two files may count to the same version
+// and mean another schema by it.
+type edition struct {
+	history *history
 	version int64
-	byText  map[string]*readset.Statement
 }
 
-func (d *descriptions) get(version int64, text string) *readset.Statement {
+// descriptions are what statements read, as long as the schema stays.
+type descriptions struct {
+	mu     sync.RWMutex
+	of     edition
+	byText map[string]*readset.Statement
+}
+
+func (d *descriptions) get(of edition, text string) *readset.Statement {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if d.version != version {
+	if d.of != of {
 		return nil
 	}
 	return d.byText[text]
 }
 
-func (d *descriptions) put(version int64, text string, s *readset.Statement) {
+func (d *descriptions) put(of edition, text string, s *readset.Statement) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.byText == nil || d.version != version || len(d.byText) >= maxDescriptions {
-		d.version, d.byText = version, map[string]*readset.Statement{}
+	if d.byText == nil || d.of != of || len(d.byText) >= maxDescriptions {
+		d.of, d.byText = of, map[string]*readset.Statement{}
 	}
 	d.byText[text] = s
 }
@@ -63,11 +70,12 @@ func (s *Source) Describe(ctx context.Context, text string) (*readset.Statement,
 	if err != nil {
 		return nil, err
 	}
-	return s.describe(s.meta, s.metaAuth, version, text)
+	return s.describe(s.meta, s.metaAuth, edition{s.history.Load(), version}, text)
 }
 
 func (s *Source) describeIn(snapshot *Snapshot, text string) (statement *readset.Statement, err error) {
-	if statement = s.descriptions.get(snapshot.version, text); statement != nil {
+	of := edition{snapshot.history, snapshot.version}
+	if statement = s.descriptions.get(of, text); statement != nil {
 		return statement, nil
 	}
 	in := snapshot.open.Load()
@@ -75,19 +83,19 @@ func (s *Source) describeIn(snapshot *Snapshot, text string) (statement *readset
 		return nil, sqldb.ErrSnapshotClosed
 	}
 	err = in.pinned.Do(func(conn driver.Conn) error {
-		statement, err = s.describe(conn, in.reader.auth, snapshot.version, text)
+		statement, err = s.describe(conn, in.reader.auth, of, text)
 		return err
 	})
 	return statement, err
 }
 
 // describe asks a connection that nobody else uses meanwhile.
-func (s *Source) describe(conn driver.Conn, auth *authorizer, version int64, text string) (*readset.Statement, error) {
-	if statement := s.descriptions.get(version, text); statement != nil {
+func (s *Source) describe(conn driver.Conn, auth *authorizer, of edition, text string) (*readset.Statement, error) {
+	if statement := s.descriptions.get(of, text); statement != nil {
 		return statement, nil
 	}
-	sch := s.schema.Load()
-	if sch == nil || sch.version != version {
+	sch := s.schema.Load() // first: it is of no later file than the history
+	if sch == nil || sch.version != of.version || s.history.Load() != of.history {
 		var err error
 		if sch, err = loadSchema(conn); err != nil {
 			return nil, err
@@ -108,7 +116,7 @@ func (s *Source) describe(conn driver.Conn, auth *authorizer, version int64, tex
 		found.texts = append(found.texts, part)
 	}
 	statement := found.statement(text, auth)
-	s.descriptions.put(version, text, statement)
+	s.descriptions.put(of, text, statement)
 	return statement, nil
 }
 

@@ -277,3 +277,54 @@ func TestReplacedFile(t *testing.T) {
 		}
 	}
 }
+
+// TestSchemaOfTheReplacedFile: an evaluation that is still in the file that was
+// replaced says nothing about the new one, though both count to one version of
+// their schemas.
+func TestSchemaOfTheReplacedFile(t *testing.T) {
+	dir := t.TempDir()
+	db, s := openConfig(t, Config{Path: filepath.Join(dir, "old.db")}, "CREATE TABLE t (x TEXT COLLATE NOCASE)")
+	fresh, other := openConfig(t, Config{Path: filepath.Join(dir, "fresh.db")}, "CREATE TABLE t (y TEXT, x INTEGER)")
+	if err := errors.Join(fresh.Close(), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxIdleConns(0)
+	definition := func(snapshot source.Snapshot, text string) string {
+		t.Helper()
+		statement, err := s.Describe(readset.NewContext(t.Context(), &readset.Set{Snapshot: snapshot}), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return statement.Schema.Tables["t"].Definition
+	}
+	old, err := s.Pin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(s.path + suffix); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Rename(filepath.Join(dir, "fresh.db"), s.path); err != nil {
+		t.Fatal(err)
+	}
+	now, err := s.Pin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer now.Close()
+	if a, b := old.(*Snapshot).version, now.(*Snapshot).version; a != b {
+		t.Fatalf("the files count to %d and %d", a, b)
+	}
+	if _, err := s.currentSchema(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"SELECT x FROM t", "SELECT x FROM t WHERE x = 1"} {
+		was, is := definition(old, text), definition(now, text)
+		if !strings.Contains(was, "NOCASE") || !strings.Contains(is, "INTEGER") {
+			t.Errorf("%s: described by %q in the old file, by %q in the new one", text, was, is)
+		}
+	}
+}
