@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -79,5 +82,26 @@ func TestOwnAutocheckpointIsLeftAlone(t *testing.T) {
 		if len(s.copier.wake) > 0 {
 			t.Fatal("a copy is asked for")
 		}
+	}
+}
+
+// TestCopyMakesNoFile: while the path names no file, the copy of the log makes
+// none, which would be taken for the file that replaces it.
+func TestCopyMakesNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	db, s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	defer db.Close()
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.checkpoint(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the copy says %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a file again: %v", err)
 	}
 }
