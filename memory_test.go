@@ -3,11 +3,14 @@ package wakeful_test
 import (
 	"fmt"
 	"math"
+	"net/http"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
 
 	"github.com/wakeful-dev/wakeful"
+	"github.com/wakeful-dev/wakeful/sqlite"
 	"github.com/wakeful-dev/wakeful/wakefultest"
 )
 
@@ -49,6 +52,33 @@ func TestMemoryOfAServer(t *testing.T) {
 		return len(items) == 11 && items[10]["title"] == "end" && strings.HasPrefix(items[9]["title"].(string), "59x")
 	})
 	if s := live.Status().Memory; s.Limit != 300_000 || s.Total > s.Limit+s.Bytes["transit"] {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestMemoryHasRoomAfterManyWrites: what the source remembers of the newest
+// changes does not take the room of lists.
+func TestMemoryHasRoomAfterManyWrites(t *testing.T) {
+	db, source, err := sqlite.Open(filepath.Join(t.TempDir(), "app.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close(); _ = source.Close() })
+	mustExec(t, db, `CREATE TABLE post (id INTEGER PRIMARY KEY, title TEXT)`)
+	live := newServer(t, wakeful.Config{Source: source, Memory: 1 << 20})
+	app := wakefultest.Start(t, live, wakeful.Observable("id")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var n int
+		if err := db.QueryRowContext(r.Context(), `SELECT count(*) FROM post`).Scan(&n); err != nil {
+			t.Error(err)
+		}
+		_, _ = fmt.Fprintf(w, `[{"id":1,"count":%d}]`, n)
+	})))
+	app.Observe("/first")
+	for range 100 {
+		mustExec(t, db, `INSERT INTO post (title) VALUES ('`+strings.Repeat("x", 20_000)+`')`)
+	}
+	app.Observe("/second").WaitEqual(t, `[{"id":1,"count":100}]`)
+	if s := live.Status().Memory; s.Bytes["source"] == 0 || s.Bytes["source"] > s.Limit/8 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -78,11 +78,16 @@ type Focuser interface {
 	Focus(tables []string)
 }
 
-// Sized is a Source that says how large its log is.
+// Sized is a Source that says how large its log is. Both methods must be quick
+// and take concurrent calls.
 type Sized interface {
 	// LogBytes is about what the log of changesets kept for Stream takes in
-	// memory. It must be quick and take concurrent calls.
+	// memory.
 	LogBytes() int
+
+	// BoundLog has the log take no more than so many bytes from now on, the
+	// newest changeset excepted. A bound that is lower already stays.
+	BoundLog(bytes int)
 }
 
 // ErrPositionGone reports that a source's log no longer holds what came after

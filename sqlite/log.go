@@ -19,7 +19,6 @@ import (
 type history struct {
 	name  string // change.HistoryLen characters
 	bound int    // changes kept
-	most  int    // bytes kept
 	wake  chan struct{}
 	hurry chan struct{} // somebody waits for the reader, which may be resting
 
@@ -27,6 +26,7 @@ type history struct {
 	first uint64 // number of sets[0]
 	sets  []change.Changeset
 	kept  int // changes in sets, each set counting one at least
+	most  int // bytes kept
 	gone  bool
 
 	bytes atomic.Int64 // of sets, about
@@ -57,7 +57,15 @@ func (h *history) append(set change.Changeset) {
 	h.mu.Lock()
 	h.sets = append(h.sets, set)
 	h.kept += max(1, len(set.Changes))
-	bytes, drop := h.bytes.Load()+size, 0
+	h.bytes.Add(size)
+	h.fit()
+	h.mu.Unlock()
+	h.ring()
+}
+
+// fit lets go of the oldest changesets that are too many; mu is held.
+func (h *history) fit() {
+	bytes, drop := h.bytes.Load(), 0
 	for (h.kept > h.bound || bytes > int64(h.most)) && drop < len(h.sets)-1 {
 		h.kept -= max(1, len(h.sets[drop].Changes))
 		bytes -= int64(h.sets[drop].Bytes())
@@ -67,8 +75,6 @@ func (h *history) append(set change.Changeset) {
 	h.bytes.Store(bytes)
 	h.sets = h.sets[drop:]
 	h.first += uint64(drop)
-	h.mu.Unlock()
-	h.ring()
 }
 
 func (h *history) ring() {
@@ -137,6 +143,18 @@ func (h *history) number(p change.Position) (uint64, error) {
 
 // LogBytes is about what the log of changes takes in memory.
 func (s *Source) LogBytes() int { return int(s.history.Load().bytes.Load()) }
+
+// BoundLog has the log take no more than so many bytes from now on.
+func (s *Source) BoundLog(bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepBytes = min(s.keepBytes, bytes)
+	h := s.history.Load()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.most = s.keepBytes
+	h.fit()
+}
 
 // Position returns the place of the newest commit that is known.
 func (s *Source) Position() change.Position {

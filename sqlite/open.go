@@ -51,7 +51,7 @@ type Config struct {
 
 	// Log is the number of changes kept for Stream, and LogBytes what they may
 	// take in memory. A position that is further back is gone. Default 65,536
-	// and 64 MiB.
+	// and 64 MiB; a server takes no more than an eighth of its Config.Memory.
 	Log      int
 	LogBytes int
 

@@ -10,6 +10,11 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
+// logShare is the part of what may be held that the source's log may be. It
+// never gets smaller by itself: one as large as all of it would leave no room
+// for a list, ever again.
+const logShare = 8
+
 // countMemory tells the account what is held here, and how it is let go.
 func (w *Worker) countMemory() {
 	m := w.cfg.Memory
@@ -18,6 +23,9 @@ func (w *Worker) countMemory() {
 	m.Gauge(memory.Transit, w.inbox.bytes)
 	if sized, ok := w.cfg.Source.(source.Sized); ok {
 		m.Gauge(memory.Source, sized.LogBytes)
+		if limit := m.Limit(); limit > 0 {
+			sized.BoundLog(limit / logShare)
+		}
 	}
 	m.Holder(func() {
 		if w.asked.CompareAndSwap(false, true) {
