@@ -16,6 +16,7 @@ const (
 	exactly              // equal to the bar; there is no floor
 	reaches              // at least the bar; the floor is there to be compared with
 	within               // at most the bar; the floor is there to be compared with
+	noted                // there is no bar: the figure is for information
 )
 
 // bar is a promise about a figure.
@@ -79,6 +80,8 @@ func (b bar) judge(runs []run) verdict {
 	case within:
 		v.Met = v.Relation <= b.Bar
 		v.How = fmt.Sprintf("(≤ %s)", number(b.Bar))
+	case noted:
+		v.Met, v.How = true, "(no bar)"
 	}
 	return v
 }
@@ -87,7 +90,7 @@ func (b bar) relation(r run) float64 {
 	switch b.Sense {
 	case above:
 		return r.Figure - r.Floor
-	case exactly, reaches, within:
+	case exactly, reaches, within, noted:
 		return r.Figure
 	}
 	return r.Figure / r.Floor

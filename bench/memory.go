@@ -24,8 +24,8 @@ func idleOf(version int) measurement {
 		bars: []bar{
 			{name + "a socket", "KiB", within, 12},
 			{name + "an observer of 10 rows", "KiB", within, 6},
-			{name + "a socket, garbage included", "KiB", within, 12},
-			{name + "an observer, garbage included", "KiB", within, 6},
+			{name + "a socket, garbage included", "KiB", noted, 0},
+			{name + "an observer, garbage included", "KiB", noted, 0},
 		},
 		measure: func(s *stage) [][]run { return s.idle(version) },
 	}
