@@ -33,7 +33,7 @@ func plainResume(frame []byte) (*Resume, bool) {
 }
 
 func plainObservers(text []byte) (map[string]Resuming, bool) {
-	var space [fieldsOnStack]field
+	var space [4]field // most follow a few lists; more room would make the stack of each reader grow
 	observers, ok := splitObject(space[:0], text)
 	if !ok {
 		return nil, false
