@@ -50,15 +50,21 @@ func NewArguments(target string) *Arguments {
 	if err != nil {
 		return a
 	}
-	for _, part := range strings.Split(u.Path, "/") {
+	for part := range strings.SplitSeq(u.Path, "/") {
 		a.carry(part)
 	}
-	for _, values := range u.Query() {
-		for _, text := range values {
-			a.carry(text)
-			for _, part := range strings.Split(text, ",") {
-				a.carry(part)
-			}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		text, err := url.QueryUnescape(value)
+		if err != nil || strings.Contains(pair, ";") {
+			continue // what net/url does not take for a parameter
+		}
+		a.carry(text)
+		if !strings.Contains(text, ",") {
+			continue
+		}
+		for part := range strings.SplitSeq(text, ",") {
+			a.carry(part)
 		}
 	}
 	slices.Sort(a.texts)
