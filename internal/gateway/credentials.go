@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"maps"
 	"net/http"
@@ -45,7 +43,8 @@ func (g *Gateway) evaluated(request *bus.Request, identity string) *bus.Request 
 // common: all that an identity can rest on, which is every header that is not
 // known to say nothing of who sends it.
 func (g *Gateway) credentials(header http.Header) string {
-	mac := hmac.New(sha256.New, g.idKey)
+	mac := g.mac()
+	defer g.macs.Put(mac)
 	field(mac, "credentials")
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		if isCredential(name) || counts(name, nil) {

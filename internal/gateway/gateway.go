@@ -53,6 +53,7 @@ type Gateway struct {
 	Config
 	app     http.Handler // set by Wrap, before the first request
 	idKey   []byte       // makes observer ids, and hashes credentials
+	macs    sync.Pool    // of hash.Hash under idKey, which stays as New leaves it
 	headers map[string]bool
 	link    *bus.Link
 
@@ -92,19 +93,21 @@ type Gateway struct {
 type progress struct {
 	wire.Progress
 	number uint64          // counts what the worker said
-	frame  [codings][]byte // the version 2 frame of sessions of which nothing is behind
-	half   [codings][]byte // the same with whole false
+	frame  [codings]frames // the version 2 frame of sessions of which nothing is behind
+	half   [codings]frames // the same with whole false
 }
 
-// newProgress prepares the frames that most sessions are sent.
-func newProgress(said *wire.Progress, number uint64) *progress {
-	p := &progress{Progress: *said, number: number}
-	frame := wire.AppendProgress(nil, &wire.Progress{Position: said.Position, Whole: said.Whole})
-	half := wire.AppendProgress(nil, &wire.Progress{Position: said.Position})
-	for k := range codings {
-		p.frame[k], p.half[k] = k.append(nil, frame), k.append(nil, half)
+// framed returns the frame of sessions of which nothing is behind, shared by
+// them all. Most of what the worker says no session is ever sent.
+func (p *progress) framed(k coding, whole bool) []byte {
+	f := &p.half[k]
+	if whole {
+		f = &p.frame[k]
 	}
-	return p
+	f.once.Do(func() {
+		f.bytes = k.append(nil, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole}))
+	})
+	return f.bytes
 }
 
 // New checks a Config and makes a Gateway. It starts nothing: see Run.
@@ -246,7 +249,7 @@ func (g *Gateway) setProgress(p *wire.Progress, w *wakes) {
 	if g.catching > 0 || old != nil && old.Position.SameHistory(p.Position) && p.Position < old.Position {
 		return
 	}
-	g.progress.Store(newProgress(p, told))
+	g.progress.Store(&progress{Progress: *p, number: told})
 	if !g.stale {
 		return
 	}

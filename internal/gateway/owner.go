@@ -99,11 +99,11 @@ func (c *claim) setCookie(header http.Header, secure bool) {
 	if c.fresh == "" {
 		return
 	}
-	cookie := http.Cookie{
-		Name: clientCookie, Value: c.fresh, Path: "/", Secure: secure,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	cookie := clientCookie + "=" + c.fresh + "; Path=/; HttpOnly"
+	if secure {
+		cookie += "; Secure"
 	}
-	header.Add("Set-Cookie", cookie.String())
+	header.Add("Set-Cookie", cookie+"; SameSite=Lax")
 }
 
 // defaultIdentity goes by the Authorization header and by named cookies.

@@ -39,7 +39,10 @@ type socket struct {
 	wanted        atomic.Int64 // wakes that the writer has not seen; 0: no writer
 	heard         atomic.Int64 // when the client was heard last, Unix nanoseconds
 
-	deadline time.Time // of writes; the writer's alone
+	// The writer's alone: the deadline of writes, and how much was written until
+	// the kernel was told how much it may take.
+	deadline time.Time
+	written  int
 
 	mu      sync.Mutex
 	session *session      // nil until the client is admitted
@@ -213,7 +216,6 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, id string, v ve
 		}
 		return
 	}
-	limitUnsent(conn)
 	now := time.Now()
 	c := &socket{
 		gateway: g, conn: conn, version: v, id: id, opened: now, nextBeat: now.Add(g.Heartbeat), started: v == version1,

@@ -5,17 +5,13 @@ import (
 	"syscall"
 )
 
-// maxUnsent is how many bytes the kernel takes for a client before they can be
-// sent.
-const maxUnsent = 32 << 10
-
 // tcpNotSentLowat is TCP_NOTSENT_LOWAT, which package syscall does not name.
 const tcpNotSentLowat = 25
 
 // limitUnsent keeps the kernel from taking megabytes for a client that does
 // not read: what is not handed to it is still a cursor, and when there is room
 // again it is the newest.
-func limitUnsent(conn net.Conn) {
+func limitUnsent(conn carrier) {
 	if over, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
 		conn = over.NetConn()
 	}

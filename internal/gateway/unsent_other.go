@@ -2,7 +2,5 @@
 
 package gateway
 
-import "net"
-
 // limitUnsent does nothing where the system has no such limit.
-func limitUnsent(net.Conn) {}
+func limitUnsent(carrier) {}

@@ -89,13 +89,10 @@ func (s *session) appendProgress(c *socket, buf []byte, p *progress) []byte {
 	if c.tag != "" && len(behind) == 0 {
 		buf = wire.AppendEventID(buf, c.tag+":"+string(p.Position))
 	}
-	switch {
-	case len(behind) > 0:
+	if len(behind) > 0 {
 		return k.append(buf, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole, Behind: behind}))
-	case p.Whole && !whole:
-		return append(buf, p.half[k]...)
 	}
-	return append(buf, p.frame[k]...)
+	return append(buf, p.framed(k, whole)...)
 }
 
 // watchNew notes a list of which the worker's last progress did not know that

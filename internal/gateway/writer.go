@@ -15,6 +15,9 @@ const (
 	// fillTarget is how much is gathered for one write. It is what a client
 	// that does not read holds in memory.
 	fillTarget = 8 << 10
+	// maxUnsent is how many bytes the kernel takes for a client before they can
+	// be sent.
+	maxUnsent = 32 << 10
 	// directSize is from where on a shared frame is written from where it
 	// lies, without being copied.
 	directSize = 4 << 10
@@ -115,6 +118,7 @@ func (c *socket) send(p []byte) error {
 	for len(p) > 0 {
 		began := time.Now()
 		c.arm(began)
+		c.limit(len(p))
 		n, err := c.conn.Write(c.piece(p))
 		p = p[n:]
 		if now := time.Now(); n > 0 && now.Sub(began) >= time.Second {
@@ -133,6 +137,18 @@ func (c *socket) send(p []byte) error {
 		c.deadline = time.Time{}
 	}
 	return nil
+}
+
+// limit bounds what the kernel takes for a client, before it is given as much
+// as that in all: most sockets are never sent so much, and a crowd that comes
+// back needs not wait for one system call more of each.
+func (c *socket) limit(more int) {
+	if c.written >= maxUnsent {
+		return
+	}
+	if c.written += more; c.written >= maxUnsent {
+		limitUnsent(c.conn)
+	}
 }
 
 // stalled notes why the connection ends: no close frame can tell the client.
