@@ -149,7 +149,6 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g.countMemory()
-	g.countMemory()
 	return g, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -269,5 +270,18 @@ func TestSlowClientsKeepNoDiffs(t *testing.T) {
 		} else if f, _ := c.until("snapshot"); f.Seq != 300 || f.Reason != wire.ReasonSlowConsumer {
 			t.Errorf("%s", f.raw)
 		}
+	}
+}
+
+// TestTransitIsCountedOnce: messages on their way count as what they take.
+func TestTransitIsCountedOnce(t *testing.T) {
+	account := memory.New(1 << 30)
+	g, err := New(Config{Bus: bus.New(), Memory: account})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.send(&bus.Leave{Observer: "o"})
+	if counted, is := account.Status().Bytes["transit"], g.link.Bytes(); counted != is || is == 0 {
+		t.Errorf("%d bytes are on their way, %d are counted", is, counted)
 	}
 }
