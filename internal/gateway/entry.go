@@ -15,9 +15,10 @@ import (
 // stays in the chain, with its keys, for as long as a cursor is before it:
 // that is how version 1 clients are made good.
 type entry struct {
-	seq   uint64
-	epoch string
-	keys  []string // every key that the diff names
+	seq    uint64
+	epoch  string
+	number uint64   // of the worker's last progress before it
+	keys   []string // every key that the diff names
 	// restart is why version 2 clients cannot go on through this entry but
 	// need a snapshot: one of the wire.Reason constants.
 	restart string

@@ -4,9 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 
-	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/mark"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -165,18 +165,19 @@ func (s *session) wasReplaced(id string) bool {
 	return s.tag != "" && id == s.tag+":"+replacedMark
 }
 
-// toldUpTo is how far the client of an event id was surely sent everything: ""
-// where that id is not one of this session.
-func (s *session) toldUpTo(id string) change.Position {
+// toldUpTo is the number of the progress that an event id is of, before which
+// its client was surely sent everything: 0 where that id is not one of this
+// session.
+func (s *session) toldUpTo(id string) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tag, text, _ := strings.Cut(id, ":")
 	if s.tag == "" || tag != s.tag {
-		return ""
+		return 0
 	}
-	at, err := change.ParsePosition(text)
-	if err != nil || !s.progress.Reaches(at) {
-		return ""
+	number, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || number > s.gateway.told.Load() {
+		return 0
 	}
-	return at
+	return number
 }

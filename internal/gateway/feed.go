@@ -104,6 +104,7 @@ func complete(c *wire.Changes, before []diff.Item) (*wire.Changes, error) {
 // publish makes next the state and marks all who follow. f.mu is held.
 func (f *feed) publish(st, next *state, w *wakes) {
 	cost := next.tail.body.Load().cost
+	next.tail.number = f.gateway.told.Load()
 	st.tail.next.Store(next.tail)
 	f.setState(st, next)
 	f.extendLog(next.tail)
@@ -156,7 +157,7 @@ func (f *feed) restate(snapshot *wire.Snapshot, w *wakes) {
 	}
 	if st == nil {
 		first := f.newState(snapshot)
-		first.tail = &entry{seq: snapshot.Seq, epoch: snapshot.Epoch}
+		first.tail = &entry{seq: snapshot.Seq, epoch: snapshot.Epoch, number: f.gateway.told.Load()}
 		f.dropLog()
 		f.log = append(f.log, first.tail)
 		f.setState(nil, first)
@@ -238,22 +239,23 @@ func (f *feed) find(epoch string, seq uint64) *entry {
 	return f.log[seq-f.log[0].seq]
 }
 
-// reached is where a client stands that began at a point, and was sent
-// everything up to a position since. f.mu is held.
-func (f *feed) reached(from wire.Point, told change.Position) wire.Point {
-	if told == "" {
-		return from
+// reached is where the client of a subscription stands that was sent all that
+// came before a progress. Positions do not say it: a view that is evaluated
+// again without a commit has a diff at a position that was told already. f.mu is
+// held.
+func (f *feed) reached(sub *sub, told uint64) wire.Point {
+	if told <= sub.begun {
+		return sub.from
 	}
 	for _, e := range slices.Backward(f.log) {
-		b := e.body.Load()
 		switch {
-		case b == nil || e.epoch == from.Epoch && e.seq <= from.Seq:
-			return from
-		case told.Reaches(b.changes.Position):
+		case e.epoch == sub.from.Epoch && e.seq <= sub.from.Seq:
+			return sub.from
+		case e.number < told:
 			return wire.Point{Epoch: e.epoch, Seq: e.seq}
 		}
 	}
-	return from
+	return sub.from
 }
 
 // attach adds a subscription. f.mu is held.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -16,7 +15,7 @@ func (c *socket) resume(s *session, m *wire.Resume) {
 	first := s.socket == c && !c.started
 	s.mu.Unlock()
 	if first {
-		s.rewind(m.Observers, "", w) // before lists come that were not there
+		s.rewind(m.Observers, 0, w) // before lists come that were not there
 	}
 	for observer, at := range m.Observers {
 		if planted.Is(planted.ResumeOffByOne) {
@@ -126,8 +125,9 @@ func (s *session) awaitLocked(observer string, n int) {
 }
 
 // rewind takes the subscriptions that a resume does not name back to where
-// they began, or as far as the client was surely told.
-func (s *session) rewind(named map[string]wire.Resuming, told change.Position, w *wakes) {
+// they began, or behind all that came before the progress of that number, which
+// the client was surely told.
+func (s *session) rewind(named map[string]wire.Resuming, told uint64, w *wakes) {
 	s.mu.Lock()
 	var others []*sub
 	for observer, sub := range s.subs.all() {
@@ -140,7 +140,7 @@ func (s *session) rewind(named map[string]wire.Resuming, told change.Position, w
 		f := sub.feed
 		f.mu.Lock()
 		s.mu.Lock()
-		s.place(f, sub, f.reached(sub.from, told), wire.ReasonResumeGap)
+		s.place(f, sub, f.reached(sub, told), wire.ReasonResumeGap)
 		w.add(s)
 		s.mu.Unlock()
 		f.mu.Unlock()

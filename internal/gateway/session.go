@@ -73,6 +73,7 @@ type sub struct {
 	gated   bool       // nothing is sent before they are proven
 	place   int        // in feed.subs; guarded by feed.mu
 	from    wire.Point // where it began
+	begun   uint64     // and the number of the worker's last progress then
 	asking  int        // GETs that are being answered with it
 	told    bool       // an answer with it has arrived
 

@@ -190,7 +190,7 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 			return nil, tooManySubscriptions()
 		}
 		got.first = true
-		got.sub = &sub{session: s, feed: f, at: st.tail, from: wire.Point{Epoch: st.Epoch, Seq: st.Seq}, request: f.share(want.request)}
+		got.sub = &sub{session: s, feed: f, at: st.tail, from: wire.Point{Epoch: st.Epoch, Seq: st.Seq}, begun: s.gateway.told.Load(), request: f.share(want.request)}
 		s.join(f, got)
 		if got.sub.queued {
 			w.add(s)
@@ -245,7 +245,7 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 		reason = wire.ReasonResumeGap
 	}
 	s.paid(sub, sub.owed)
-	sub.from = s.place(f, sub, want.since, reason)
+	sub.from, sub.begun = s.place(f, sub, want.since, reason), s.gateway.told.Load()
 	if want.stream {
 		return
 	}

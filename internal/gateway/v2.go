@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -87,7 +88,7 @@ func (s *session) appendProgress(c *socket, buf []byte, p *progress) []byte {
 	s.progress, s.stale = p.Position, false
 	behind := s.behind(p)
 	if c.tag != "" && len(behind) == 0 {
-		buf = wire.AppendEventID(buf, c.tag+":"+string(p.Position))
+		buf = wire.AppendEventID(buf, c.tag+":"+strconv.FormatUint(p.number, 10))
 	}
 	if len(behind) > 0 {
 		return k.append(buf, wire.AppendProgress(nil, &wire.Progress{Position: p.Position, Whole: whole, Behind: behind}))
