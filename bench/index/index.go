@@ -19,8 +19,9 @@ import (
 )
 
 // Entries asks for an index of N observers, of which each change is to touch
-// Hits. Those of equality compare owner with one value, those of ranges ask for
-// prices between two.
+// Hits. Those of equality compare owner with one value that Hits have in common,
+// those of ranges ask for prices between two: each in a range of its own, of
+// which Hits lie over each price.
 type Entries struct {
 	N      int  `json:"n"`
 	Hits   int  `json:"hits"`
@@ -87,10 +88,9 @@ func (x *index) fill(e Entries) (any, error) {
 	}
 	x.entries, x.index = e, affected.New[int32]()
 	for i := range e.N {
-		n := int64(i / e.Hits)
-		args := []any{n}
+		args := []any{int64(i / e.Hits)}
 		if e.Ranges {
-			args = []any{10 * n, 10*n + 9}
+			args = []any{int64(10 * i), int64(10*(i+e.Hits) - 1)}
 		}
 		needs, dropped := q.Bind(statement, args, nil)
 		if len(needs) != 1 || len(dropped) > 0 {
@@ -106,8 +106,9 @@ func (x *index) fill(e Entries) (any, error) {
 func (x *index) prepare() error {
 	x.changes, x.next = make([]change.Changeset, 1<<17), 0
 	for i := range x.changes {
-		n := rand.Int64N(int64(x.entries.N / x.entries.Hits))
-		row := func(score int64) []any { return []any{n, n, 10*n + rand.Int64N(10), "a good", score} }
+		n := rand.IntN(x.entries.N-x.entries.Hits) + x.entries.Hits - 1
+		owner, price := int64(n/x.entries.Hits), int64(10*n+rand.IntN(10))
+		row := func(score int64) []any { return []any{int64(n), owner, price, "a good", score} }
 		before := row(1)
 		after := append([]any(nil), before...)
 		after[4] = int64(2)
