@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -63,11 +65,20 @@ func (a *actorPoll) act(ctx context.Context) error {
 	return a.poll(ctx, url, wait, "")
 }
 
+// poll asks again where it is told to: a busy machine may not have been able to
+// try its credentials in time.
 func (a *actorPoll) poll(ctx context.Context, url string, wait time.Duration, after change.Position) error {
-	if _, err := a.client.Poll(ctx, url, wait, after); err != nil {
-		return fmt.Errorf("poll %s: %w", url, err)
+	for {
+		_, err := a.client.Poll(ctx, url, wait, after)
+		var status *follow.StatusError
+		if errors.As(err, &status) && status.Status == http.StatusServiceUnavailable && strings.Contains(status.Body, "ask again") {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("poll %s: %w", url, err)
+		}
+		return nil
 	}
-	return nil
 }
 
 // settle polls everything once more, when nobody writes any more.

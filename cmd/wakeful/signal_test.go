@@ -44,6 +44,9 @@ func TestSecondSignal(t *testing.T) {
 			t.Fatalf("the program said %q, %v", first, err)
 		}
 		conn, in := silentSocket(t, address[1])
+		if signals == 2 {
+			defer halfRequest(t, address[1]).Close() // which is waited for, for longer than the second signal takes
+		}
 		interrupt(t, program.Process)
 		if _, err := in.ReadByte(); err != nil { // the close frame, which is not answered
 			t.Errorf("no close frame: %v", err)
@@ -64,6 +67,21 @@ func interrupt(t *testing.T, process *os.Process) {
 	if err := process.Signal(os.Interrupt); err != nil {
 		t.Error(err)
 	}
+}
+
+// halfRequest sends a request whose body does not come.
+func halfRequest(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST /api/tickets HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\n", address)
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil { // the handler waits for the body
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // silentSocket connects a client that says nothing.
