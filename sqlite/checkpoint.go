@@ -1,9 +1,6 @@
 package sqlite
 
-import (
-	"context"
-	"os"
-)
+import "context"
 
 // The log is copied into the database file by a goroutine of the stream's, every
 // copyEvery frames. SQLite would do it within the commit that makes the log so
@@ -58,12 +55,8 @@ func (s *Source) copyLog(ctx context.Context) {
 }
 
 // checkpoint copies what it can without waiting for anybody. The connection is
-// a new one each time: the file may have been replaced. Where it has no name
-// for now, SQLite would make an empty one in its place.
+// a new one each time: the file may have been replaced.
 func (s *Source) checkpoint(ctx context.Context) error {
-	if _, err := os.Stat(s.path); err != nil {
-		return err
-	}
 	conn, err := s.connector.Connect(ctx)
 	if err != nil {
 		return err

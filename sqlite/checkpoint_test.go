@@ -85,9 +85,10 @@ func TestOwnAutocheckpointIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestCopyMakesNoFile: while the path names no file, the copy of the log makes
-// none, which would be taken for the file that replaces it.
-func TestCopyMakesNoFile(t *testing.T) {
+// TestNoConnectionMakesAFile: while the path names no file, neither the copy of
+// the log nor a statement makes one, which would be taken for the file that
+// replaces it.
+func TestNoConnectionMakesAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
 	db, s, err := Open(path)
 	if err != nil {
@@ -98,8 +99,11 @@ func TestCopyMakesNoFile(t *testing.T) {
 	if err := os.Rename(path, path+".away"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.checkpoint(t.Context()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the copy says %v", err)
+	if err := s.checkpoint(t.Context()); err == nil {
+		t.Error("a file that is away was copied into")
+	}
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (id INTEGER PRIMARY KEY)"); err == nil {
+		t.Error("a file that is away was written")
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("there is a file again: %v", err)

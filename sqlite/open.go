@@ -72,6 +72,7 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	c.create(path)
 	connector, err := driversqlite.NewConnector(c.dsn(path))
 	if err != nil {
 		return nil, nil, fmt.Errorf("sqlite: open %s: %w", path, err)
@@ -126,6 +127,17 @@ func (c Config) resolve() (string, error) {
 	return filepath.Join(dir, filepath.Base(path)), nil
 }
 
+// create makes the file where there is none, which no connection does: one that
+// is opened while the file is away would make an empty one in its place.
+func (c Config) create(path string) {
+	if c.Parameters.Get("mode") != "" {
+		return
+	}
+	if file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644); err == nil {
+		_ = file.Close() // what is wrong with it SQLite says
+	}
+}
+
 // dsn names the file as a URI, in which no character of the path is special.
 func (c Config) dsn(path string) string {
 	timeout := c.BusyTimeout
@@ -135,6 +147,9 @@ func (c Config) dsn(path string) string {
 	query := url.Values{}
 	for name, values := range c.Parameters {
 		query[name] = append([]string(nil), values...)
+	}
+	if query.Get("mode") == "" {
+		query.Set("mode", "rw")
 	}
 	pragmas := append(query["_pragma"], c.Pragmas...)
 	for _, own := range []string{
