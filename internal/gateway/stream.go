@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -28,9 +29,10 @@ type stream struct {
 	ended   bool // w is no longer ours
 }
 
-// pieceSize is how much of a stream is written at once. The time in which a
-// client must accept something is that of a piece: net/http does not say how
-// much of one has left.
+// pieceSize is how much of a stream, or over TLS, is written at once. The time in
+// which a client must accept something is that of a piece: net/http does not say
+// how much of one has left, and a TLS connection is lost with the first write
+// that is not done in time.
 const pieceSize = 8 << 10
 
 // flushes reports whether what is written to w can be sent at once.
@@ -161,10 +163,10 @@ func (s *stream) Read([]byte) (int, error) { return 0, io.EOF }
 
 // piece is how much of p is written at once.
 func (c *socket) piece(p []byte) []byte {
-	if c.coding != sentEvent {
-		return p
+	if _, encrypted := c.conn.(*tls.Conn); encrypted || c.coding == sentEvent {
+		return p[:min(len(p), pieceSize)]
 	}
-	return p[:min(len(p), pieceSize)]
+	return p
 }
 
 // rest takes the write deadline off a stream that has nothing to write: over
