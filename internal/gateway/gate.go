@@ -38,8 +38,8 @@ func (f *feed) settle(t *grant, tr *trial) {
 	switch tr.verdict {
 	case alive:
 		fresh = t.proven.IsZero() && t.following > 0 && (f.request == nil || f.request.Credentials != t.request.Credentials)
-		t.prove(now, g.Recheck)
 		f.admit(t, w)
+		t.prove(now, g.Recheck)
 	case revoked, unfit:
 		t.proven = time.Time{}
 		f.expel(t, tr.closed(f.observer), w)
@@ -195,8 +195,8 @@ func (f *feed) resolve(good *grant, w *wakes) {
 	g := f.gateway
 	f.mu.Lock()
 	f.contested, f.request = false, good.request
-	good.prove(time.Now(), g.Recheck)
 	f.admit(good, w)
+	good.prove(time.Now(), g.Recheck)
 	others := map[*grant]*trial{}
 	for _, t := range f.grants {
 		if t == good || t.following == 0 {
@@ -299,7 +299,13 @@ func (g *Gateway) regardOne(s *session, sub *sub, who *claim, p *peer) {
 // are held.
 func (s *session) doubt(sub *sub) (*grant, *trial) {
 	t := sub.grant
-	if t == nil || t.trusted(time.Now(), s.gateway.trust) {
+	if t == nil {
+		return nil, nil
+	}
+	if now := time.Now(); t.trusted(now, s.gateway.trust) {
+		if sub.gated {
+			t.due = now // it waited with other credentials
+		}
 		return nil, nil
 	}
 	s.gate(sub)

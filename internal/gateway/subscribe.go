@@ -199,6 +199,10 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 	f.use(got.sub, want.request)
 	if t := got.sub.grant; t != nil && want.proven.After(t.proven) {
 		t.prove(want.proven, s.gateway.Recheck)
+		if got.sub.gated && !f.contested {
+			s.ungate(got.sub)
+			w.add(s)
+		}
 	}
 	if want.view != nil {
 		f.view.Store(want.view)

@@ -97,10 +97,14 @@ func (t *grant) trusted(now time.Time, lately time.Duration) bool {
 }
 
 // prove notes that the app has said so now. The next trial is spread, so that
-// those who came together do not stay together.
+// those who came together do not stay together; where some wait for one still,
+// it is due.
 func (t *grant) prove(now time.Time, recheck time.Duration) {
 	t.proven, t.failures = now, 0
-	t.due = now.Add(recheck/2 + rand.N(recheck/2))
+	t.due = now
+	if !t.gating {
+		t.due = now.Add(recheck/2 + rand.N(recheck/2))
+	}
 }
 
 // conduct asks the app in a goroutine of its own, a few at once, and then does

@@ -397,3 +397,22 @@ func TestAliveIsAsked(t *testing.T) {
 		t.Errorf("the view ran %d times", n)
 	}
 }
+
+// TestProofByAnotherWay: who waits for its credentials to be proven goes on when
+// a GET with them has proven them, and not when they would be tried next.
+func TestProofByAnotherWay(t *testing.T) {
+	h, k := newTokenHouse(t, Config{Recheck: time.Hour})
+	h.observe("/a", "s1", "Authorization: Bearer ann-1")
+	k.kill("ann-1", 503)
+	tried := k.tries("ann-1")
+	c := h.begin("s1", "Authorization: Bearer ann-1")
+	h.worker.set(map[string][]diff.Item{"/a": items("1:x")})
+	for deadline := time.Now().Add(waitMost); k.tries("ann-1") == tried; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the credentials were not tried")
+		}
+	}
+	k.kill("ann-1", 0)
+	h.observe("/a", "s1", "Authorization: Bearer ann-1")
+	c.until("changes")
+}
