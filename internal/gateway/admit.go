@@ -52,6 +52,7 @@ func (s *session) seat(c *socket) (old *socket) {
 		s.reconnectV1()
 	} else {
 		c.proof.number = s.sent // only its own frames are ever asked for
+		s.hush()
 	}
 	c.pinged = c.proof.number
 	c.mu.Lock()

@@ -99,6 +99,17 @@ func (s *session) settled(texts [][]byte) {
 	}
 }
 
+// hush drops the answers to what was asked over a former socket: the client of
+// the next one may have given the same ids to something else. s.mu is held.
+func (s *session) hush() {
+	s.settled(s.replies)
+	s.replies, s.stale = nil, false // it is told again that nobody knows how current it is
+	for _, sub := range s.subs.all() {
+		s.settled(sub.intro)
+		sub.intro = nil
+	}
+}
+
 // validValue reports whether text may stand in a header.
 func validValue(text string) bool {
 	for i := range len(text) {

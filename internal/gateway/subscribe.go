@@ -250,8 +250,8 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 	}
 	s.paid(sub, sub.owed)
 	sub.from, sub.begun = s.place(f, sub, want.since, reason), s.gateway.told.Load()
-	if want.stream {
-		return
+	if want.stream || want.socket != s.socket {
+		return // another socket's client has not asked
 	}
 	text := wire.AppendSubscribed(nil, &wire.Subscribed{
 		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,

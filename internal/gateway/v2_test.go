@@ -433,3 +433,50 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("plain GET after the end: %d %s", resp.StatusCode, body)
 	}
 }
+
+// TestAnswersOfAnotherSocket: what one socket asked is not answered on the next,
+// whose client may have given the same id to something else.
+func TestAnswersOfAnotherSocket(t *testing.T) {
+	h := newHouse(t, Config{}, nil)
+	one := h.begin("s1")
+	one.barrier()
+	write := h.holdWriter("s1")
+	defer write()
+	one.say(`{"type":"ping","id":"old"}`)
+	one.say(`{"type":"subscribe","id":"old","url":"/a"}`)
+	s := h.gw.session("s1")
+	waits := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.replies) > 0 && s.subs.len() > 0
+	}
+	for deadline := time.Now().Add(waitMost); !waits(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no answer is due")
+		}
+	}
+	two := h.begin("s1")
+	two.say(`{"type":"ping","id":"new"}`)
+	f, before := two.until("pong")
+	for _, one := range append(before, f) {
+		if strings.Contains(one.raw, "old") {
+			t.Errorf("told %s", one.raw)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unread != 0 {
+		t.Errorf("%d bytes are still owed", s.unread)
+	}
+}
+
+// TestStaleOnTheNextSocket: who comes back while nobody knows how current a
+// session is, is told so as well.
+func TestStaleOnTheNextSocket(t *testing.T) {
+	h := newHouse(t, Config{StaleAfter: 50 * time.Millisecond}, nil)
+	h.observe("/a", "s1")
+	for range 2 {
+		c := h.begin("s1")
+		c.until("stale")
+	}
+}
