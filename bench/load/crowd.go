@@ -94,6 +94,11 @@ func (c *crowd) text(s *socket, payload []byte) {
 		stream.take(payload)
 		return
 	}
+	if s.first { // before its arrival is told: who waits for that takes the frames
+		c.mu.Lock()
+		c.frames = append(c.frames, string(payload))
+		c.mu.Unlock()
+	}
 	if needle := c.needle.Load(); needle != nil && bytes.Contains(payload, *needle) {
 		switch left := c.left.Add(-1); {
 		case left == 0:
@@ -101,11 +106,6 @@ func (c *crowd) text(s *socket, payload []byte) {
 		case left < 0:
 			c.extra.Add(1)
 		}
-	}
-	if s.first {
-		c.mu.Lock()
-		c.frames = append(c.frames, string(payload))
-		c.mu.Unlock()
 	}
 }
 
