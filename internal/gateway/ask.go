@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -167,10 +166,6 @@ func (g *Gateway) failAsks() {
 	for _, id := range ids {
 		g.observed(&bus.Observed{ID: id, Problem: goingAway()})
 	}
-}
-
-func goingAway() *wire.Problem {
-	return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeShutdown, "the server is going away")
 }
 
 // forget drops a feed that nobody follows and nobody asks for; leave tells the

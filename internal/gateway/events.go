@@ -95,9 +95,9 @@ func (g *Gateway) serveSession(w http.ResponseWriter, r *http.Request, id string
 func (g *Gateway) streamSession(w http.ResponseWriter, r *http.Request, id string) *wire.Problem {
 	switch {
 	case !validSession(id):
-		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadSession, "session: want 1 to 100 characters of A-Z a-z 0-9 _ -")
+		return badSession("session")
 	case g.foreignGet(r):
-		return wire.NewProblem(http.StatusForbidden, wire.CodeCrossSite, "a page of another site may not connect")
+		return crossSite("connect")
 	case !flushes(w):
 		return noStreaming()
 	}
@@ -107,7 +107,7 @@ func (g *Gateway) streamSession(w http.ResponseWriter, r *http.Request, id strin
 	}
 	who, err := g.claimOf(r)
 	if err != nil {
-		return wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
+		return unauthenticated()
 	}
 	last := r.Header.Get("Last-Event-ID")
 	if s := g.session(id); s != nil && s.wasReplaced(last) {

@@ -78,10 +78,11 @@ func (f *feed) admit(t *grant, w *wakes) {
 	}
 }
 
-// withhold pauses the subscribers of a grant. f.mu is held.
+// withhold pauses the subscribers of a grant, all of them for nil. f.mu is
+// held.
 func (f *feed) withhold(t *grant) {
 	for _, sub := range f.subs {
-		if sub.grant == t {
+		if t == nil || sub.grant == t {
 			sub.session.mu.Lock()
 			sub.session.gate(sub)
 			sub.session.mu.Unlock()
@@ -138,11 +139,7 @@ func (f *feed) end(closed wire.Closed, w *wakes) {
 	begin := contested && !f.contested
 	if begin {
 		f.contested = true
-		for _, sub := range f.subs {
-			sub.session.mu.Lock()
-			sub.session.gate(sub)
-			sub.session.mu.Unlock()
-		}
+		f.withhold(nil)
 		f.turn() // polls ask for themselves
 	}
 	f.mu.Unlock()
@@ -197,17 +194,32 @@ func (f *feed) resolve(good *grant, w *wakes) {
 	f.contested, f.request = false, good.request
 	f.admit(good, w)
 	good.prove(time.Now(), g.Recheck)
-	others := map[*grant]*trial{}
+	others := f.questions(func(t *grant) bool { return t != good })
+	f.mu.Unlock()
+	g.conductAll(f, others)
+}
+
+// questions returns a new trial of each grant that somebody follows with and
+// that is wanted, unless one is under way. f.mu is held.
+func (f *feed) questions(wanted func(*grant) bool) map[*grant]*trial {
+	trials := map[*grant]*trial(nil)
 	for _, t := range f.grants {
-		if t == good || t.following == 0 {
+		if t.following == 0 || !wanted(t) {
 			continue
 		}
 		if tr, first := t.question(); first {
-			others[t] = tr
+			if trials == nil {
+				trials = map[*grant]*trial{}
+			}
+			trials[t] = tr
 		}
 	}
-	f.mu.Unlock()
-	for t, tr := range others {
+	return trials
+}
+
+// conductAll asks the app what questions returned. No lock is held.
+func (g *Gateway) conductAll(f *feed, trials map[*grant]*trial) {
+	for t, tr := range trials {
 		g.conduct(f, t, tr)
 	}
 }
@@ -235,26 +247,13 @@ func (g *Gateway) recheck(now time.Time) {
 
 // recheck tries the credentials whose time has come.
 func (f *feed) recheck(now time.Time) {
-	due := map[*grant]*trial(nil)
 	f.mu.Lock()
 	if len(f.subs) == 0 {
 		f.gateway.granted.drop(f) // use adds it again, under f.mu too
 	}
-	for _, t := range f.grants {
-		if t.following == 0 || t.request.Credentials == "" || now.Before(t.due) {
-			continue
-		}
-		if tr, first := t.question(); first {
-			if due == nil {
-				due = map[*grant]*trial{}
-			}
-			due[t] = tr
-		}
-	}
+	due := f.questions(func(t *grant) bool { return t.request.Credentials != "" && !now.Before(t.due) })
 	f.mu.Unlock()
-	for t, tr := range due {
-		f.gateway.conduct(f, t, tr)
-	}
+	f.gateway.conductAll(f, due)
 }
 
 // regard has what a session follows wait until its credentials are proven: a

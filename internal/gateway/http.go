@@ -121,7 +121,7 @@ func (g *Gateway) marked(w http.ResponseWriter, r *http.Request) *mark.View {
 // wish reads from a GET who wants to see what, and how new it must be.
 func (g *Gateway) wish(r *http.Request, view *mark.View) (*subscription, *wire.Problem) {
 	if g.foreignGet(r) {
-		return nil, wire.NewProblem(http.StatusForbidden, wire.CodeCrossSite, "a page of another site may not observe")
+		return nil, crossSite("observe")
 	}
 	after, err := headerPosition(r)
 	if err != nil {
@@ -129,7 +129,7 @@ func (g *Gateway) wish(r *http.Request, view *mark.View) (*subscription, *wire.P
 	}
 	who, err := g.claimOf(r)
 	if err != nil {
-		return nil, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
+		return nil, unauthenticated()
 	}
 	want := &subscription{claim: who, after: after}
 	g.aim(want, r, view)
@@ -151,8 +151,7 @@ func (g *Gateway) aim(want *subscription, r *http.Request, view *mark.View) {
 // observe subscribes a session and answers with the list, or returns why not.
 func (g *Gateway) observe(w http.ResponseWriter, r *http.Request, id string, view *mark.View) *wire.Problem {
 	if !validSession(id) {
-		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadSession,
-			"observe: want 1 to 100 characters of A-Z a-z 0-9 _ -")
+		return badSession("observe")
 	}
 	want, problem := g.wish(r, view)
 	if problem != nil {

@@ -144,7 +144,7 @@ func (p *poll) ask(ctx context.Context) polled {
 	}
 	switch {
 	case o == nil:
-		return polled{problem: wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "no answer in time")}
+		return polled{problem: noAnswer()}
 	case o.Problem != nil:
 		return polled{problem: o.Problem}
 	case o.Response != nil:

@@ -95,6 +95,8 @@ type refusal struct {
 func refusalOf(p *wire.Problem) *refusal {
 	code := wire.CloseForbidden
 	switch p.Status {
+	case http.StatusBadRequest:
+		code = wire.CloseBadRequest
 	case http.StatusTooManyRequests:
 		code = wire.CloseTooMany
 	case http.StatusServiceUnavailable:
@@ -143,10 +145,10 @@ func (g *Gateway) serveSocket(w http.ResponseWriter, r *http.Request, id string)
 // one. A version 2 client may still authenticate over it: then who is nil.
 func (g *Gateway) checkHandshake(r *http.Request, id string, v version) (*claim, *refusal) {
 	if !validSession(id) {
-		return nil, &refusal{http.StatusBadRequest, wire.CloseBadRequest, wire.CodeBadSession, "session: want 1 to 100 characters of A-Z a-z 0-9 _ -"}
+		return nil, refusalOf(badSession("session"))
 	}
 	if g.foreignSocket(r) {
-		return nil, &refusal{http.StatusForbidden, wire.CloseForbidden, wire.CodeCrossSite, "a page of another site may not connect"}
+		return nil, refusalOf(crossSite("connect"))
 	}
 	who, err := g.claimOf(r)
 	if err != nil {
@@ -168,7 +170,7 @@ func (g *Gateway) checkV1(id string, who *claim) *refusal {
 	case g.isClosing():
 		// A socket that opens, if only for a moment, makes the client send
 		// the requests that it held back.
-		return &refusal{http.StatusServiceUnavailable, wire.CloseGoingAway, wire.CodeShutdown, "the server is going away"}
+		return refusalOf(goingAway())
 	case s == nil && g.knownLost(id):
 		return &refusal{http.StatusGone, wire.CloseLost, wire.CodeSessionLost, "the session is gone: load the lists anew with a new one"}
 	case s == nil && !g.hasRoom(who):

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -128,7 +127,7 @@ func (g *Gateway) askAndTake(ctx context.Context, want *subscription) (_ *subscr
 		out := <-done
 		return out.got, out.problem, out.untried
 	}
-	return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "no answer in time"), false
+	return nil, noAnswer(), false
 }
 
 // untried reports whether the worker answered with a list that nobody showed to
@@ -167,7 +166,7 @@ func (g *Gateway) take(want *subscription, o *bus.Observed, w *wakes) (*subscrib
 	f := g.feeds[want.observer]
 	g.mu.Unlock()
 	if f == nil {
-		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
+		return nil, observerEnded()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -182,7 +181,7 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 	st := f.state.Load()
 	dropped := want.asleep != nil && s.dormant[f.observer] != want.asleep
 	if st == nil || s.ended || f.gone || dropped {
-		return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
+		return nil, observerEnded()
 	}
 	got := &subscribed{session: s, sub: s.subs.of(f.observer), snapshot: &st.Snapshot}
 	if got.sub == nil {
@@ -284,16 +283,4 @@ func (g *Gateway) unsubscribe(s *session, sub *sub) {
 	s.mu.Unlock()
 	sub.feed.mu.Unlock()
 	sub.feed.detach(sub)
-}
-
-func tooManySubscriptions() *wire.Problem {
-	return wire.NewProblem(http.StatusTooManyRequests, wire.CodeTooManySubscriptions, "this session follows as many lists as it may")
-}
-
-func tooManySessions() *wire.Problem {
-	return wire.NewProblem(http.StatusTooManyRequests, wire.CodeTooManySessions, "there are as many sessions of this client as there may be")
-}
-
-func foreignSession() *wire.Problem {
-	return wire.NewProblem(http.StatusForbidden, wire.CodeForeignSession, "the session is somebody else's")
 }

@@ -123,7 +123,7 @@ func (g *Gateway) issueTicket(w http.ResponseWriter, r *http.Request) (string, *
 	}
 	identity, err := g.Identity(r)
 	if err != nil {
-		return "", wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthenticated, "the identity of the request is refused")
+		return "", unauthenticated()
 	}
 	hashed := g.hashed("identity", identity)
 	o := owner{identity: hashed, address: g.Address(r)}
