@@ -99,7 +99,12 @@ func (c *crowd) change(row int, score int64) (nanoseconds int64, err error) {
 
 // write has a row written and returns when its commit had returned.
 func (c *crowd) write(row int, score int64) (at int64, err error) {
-	body, err := c.writer.do(c.writer.request("POST", fmt.Sprintf("/write?id=%d&score=%d", row, score)))
+	return c.commit(fmt.Sprintf("/write?id=%d&score=%d", row, score))
+}
+
+// commit asks for a write and returns when its commit had returned.
+func (c *crowd) commit(target string) (at int64, err error) {
+	body, err := c.writer.do(c.writer.request("POST", target))
 	if err != nil {
 		return 0, err
 	}
@@ -108,6 +113,14 @@ func (c *crowd) write(row int, score int64) (at int64, err error) {
 		return 0, err
 	}
 	return w.At, nil
+}
+
+// onceEach is an error where an expected frame came more than once.
+func (c *crowd) onceEach() error {
+	if extra := c.extra.Load(); extra > 0 {
+		return fmt.Errorf("load: %d frames came twice", extra)
+	}
+	return nil
 }
 
 // changes measures from the return of a commit to the arrival at the last of
@@ -132,10 +145,7 @@ func (l *Loader) changes(s Series) (any, error) {
 	}
 	c.pause()
 	got.Frames = c.taken()
-	if extra := c.extra.Load(); extra > 0 {
-		return nil, fmt.Errorf("load: %d frames came twice", extra)
-	}
-	return got, nil
+	return got, c.onceEach()
 }
 
 // echoes measures the way to a bare server and back.

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/role"
 )
 
@@ -118,20 +117,9 @@ func (l *Loader) strike(s Strikes) (any, error) {
 		got.Nanoseconds = append(got.Nanoseconds, arrived-at)
 		got.Frames = append(got.Frames, c.taken()...)
 	}
-	if extra := c.extra.Load(); extra > 0 {
-		return nil, fmt.Errorf("load: %d frames came twice", extra)
-	}
-	return got, nil
+	return got, c.onceEach()
 }
 
 func (c *crowd) writeGood(id int, score int64) (at int64, err error) {
-	body, err := c.writer.do(c.writer.request("POST", fmt.Sprintf("/good?id=%d&score=%d", id, score)))
-	if err != nil {
-		return 0, err
-	}
-	var w app.Written
-	if err := json.Unmarshal(body, &w); err != nil {
-		return 0, err
-	}
-	return w.At, nil
+	return c.commit(fmt.Sprintf("/good?id=%d&score=%d", id, score))
 }
