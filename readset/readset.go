@@ -72,6 +72,7 @@ type Set struct {
 	err      error
 	strays   []Stray
 
+	of      *Set // the evaluation's, of one that is apart
 	strict  atomic.Bool
 	entered int32 // goroutines of the view; guarded by evaluating.mu
 }

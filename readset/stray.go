@@ -125,7 +125,7 @@ func Look(given *Set, text string) {
 	stack := stackOf()
 	defer stacks.Put(stack)
 	s := owner(*stack)
-	if s == nil || s == given {
+	if s == nil || s == given || given != nil && s == given.of {
 		return
 	}
 	stray := Stray{Text: text, Site: site(), Stack: string(*stack)}

@@ -15,9 +15,10 @@ const module = "github.com/wakeful-dev/wakeful"
 // wakeful. A package imports only packages of lower layers. Read downwards, it
 // is the way of a change from the database to a client.
 var layers = [][]string{
-	{"change", "diff", "internal/arch", "internal/planted"},
-	{"source", "predicate", "wire", "internal/follow", "internal/mark"},
-	{"readset", "bus", "internal/event", "internal/memory"},
+	{"change", "diff", "schema", "internal/arch", "internal/planted"},
+	{"source", "predicate", "wire", "internal/follow"},
+	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
+	{"internal/mark"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
@@ -36,7 +37,7 @@ var layers = [][]string{
 
 // contract lists what an adapter may import of ours, beside what lies in its
 // own folder: so that it can become a module of its own without moving code.
-var contract = []string{"change", "diff", "source", "readset", "wire", "bus", "sqldb"}
+var contract = []string{"change", "diff", "schema", "source", "readset", "wire", "bus", "sqldb"}
 
 // adapters lists the folders that join us to other people's systems.
 var adapters = []string{"sqlite"}

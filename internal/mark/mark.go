@@ -10,6 +10,9 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/wakeful-dev/wakeful/internal/ivm"
+	"github.com/wakeful-dev/wakeful/readset"
 )
 
 // View is what the developer said about an observable route.
@@ -27,6 +30,19 @@ type View struct {
 	Public bool
 	// MinInterval is the least time from one evaluation to the next.
 	MinInterval time.Duration
+	// Scope stands for the rows that the request may see, "" where the route
+	// does not say. Requests of equal scope share observers, whoever sends them.
+	Scope string
+}
+
+// Kept says how a list can be kept without running its view again.
+type Kept struct {
+	Plan *ivm.Plan
+	Rows *ivm.Rows // what the list of this evaluation was made of
+	// Reads is what was read for the rows. What the view read beside it, in the
+	// set of the evaluation, is what rights rest on: where that changes the view
+	// itself is evaluated.
+	Reads *readset.Set
 }
 
 // Mark is what one request learns about its route. It takes concurrent use.
@@ -34,9 +50,13 @@ type Mark struct {
 	// Evaluating says that the request is an evaluation: the handler runs. In
 	// a request of a client the handler is not run, the observer answers.
 	Evaluating bool
+	// Trial says that only the status of the answer counts: a route that knows
+	// it may answer without its list.
+	Trial bool
 
 	mu   sync.Mutex
 	view *View
+	kept *Kept
 }
 
 type contextKey struct{}
@@ -70,4 +90,25 @@ func (m *Mark) View() *View {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.view
+}
+
+// Keep says of the answer of an evaluation how it can be kept. It is taken as
+// it is; a body that something on the way has altered is evaluated as ever.
+func (m *Mark) Keep(k *Kept) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kept = k
+}
+
+// Kept returns what Keep noted, nil where nothing was.
+func (m *Mark) Kept() *Kept {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kept
 }

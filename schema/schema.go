@@ -1,0 +1,141 @@
+// Package schema says what a database holds, in the terms that a REST API
+// needs: tables and views, their columns and types, their keys, and which
+// table a foreign key leads to.
+//
+// An adapter reads it from the database itself (Catalog). What it says is
+// true of one version of the schema and is never altered once it is made;
+// after DDL the catalog returns another.
+//
+// Pipeline: none; resources are built from it.
+package schema
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Catalog tells what a database holds at the moment. It must be cheap to ask:
+// resources ask it for each request.
+type Catalog interface {
+	Schema(ctx context.Context) (*Schema, error)
+}
+
+// Schema is what a database holds.
+type Schema struct {
+	// Version is another text wherever anything else is different.
+	Version string
+	// Dialect names the SQL that the database speaks: "sqlite".
+	Dialect string
+	// Encoding is how the database stores text: "UTF-8". Of another one
+	// nothing is known about how texts compare.
+	Encoding string
+	// Tables and views, sorted by name; none of the database's own.
+	Tables []*Table
+}
+
+// Table returns a table or view by its name, as the database compares names;
+// nil where there is none.
+func (s *Schema) Table(name string) *Table {
+	i := slices.IndexFunc(s.Tables, func(t *Table) bool { return strings.EqualFold(t.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return s.Tables[i]
+}
+
+// Table is one table or view.
+type Table struct {
+	// Name is as changes and read sets have it.
+	Name string
+	// View: it cannot be written.
+	View bool
+	// Columns are in the order of SELECT *.
+	Columns []Column
+	// Key names the columns of the primary key in its order. None: nothing
+	// tells the rows apart, so the table cannot be observed.
+	Key []string
+	// Unique lists the sets of columns that are unique, Key not among them.
+	Unique [][]string
+	// Foreign keys, in the order of their declaration.
+	Foreign []ForeignKey
+	// Unobserved is why changes of the table are not reported, "" where they
+	// are; Cure is what can be done about it.
+	Unobserved, Cure string
+}
+
+// Column returns a column by its exact name, nil where there is none.
+func (t *Table) Column(name string) *Column {
+	i := t.Place(name)
+	if i < 0 {
+		return nil
+	}
+	return &t.Columns[i]
+}
+
+// Place returns where a column stands in Columns, -1 where there is none.
+func (t *Table) Place(name string) int {
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+}
+
+// Names lists the columns, in their order.
+func (t *Table) Names() []string {
+	names := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		names[i] = t.Columns[i].Name
+	}
+	return names
+}
+
+// Column is one column of a table.
+type Column struct {
+	Name string
+	// Declared is the type as it was declared, "" for none.
+	Declared string
+	// Type is what values of the column are meant to be. A database that is
+	// lax about it may hold others.
+	Type Type
+	// Strict: the database holds no values of other types in it.
+	Strict bool
+	// Nullable: NULL may be stored.
+	Nullable bool
+	// Default: a row may be inserted without a value for it.
+	Default bool
+	// Auto: the database makes the value where none is given (an integer key).
+	Auto bool
+	// Generated: the database makes the value, nobody else may.
+	Generated bool
+	// Unstored: images of changes do not have its value.
+	Unstored bool
+	// Collation names how texts compare, "BINARY" where nothing else is said.
+	Collation string
+}
+
+// ForeignKey leads from columns of a table to those of another.
+type ForeignKey struct {
+	Columns []string
+	Table   string
+	To      []string
+}
+
+// Type is what a column's values are meant to be.
+type Type uint8
+
+const (
+	Any Type = iota
+	Integer
+	Float
+	Decimal
+	Text
+	Bytes
+	Boolean
+	Timestamp
+	Date
+	Time
+	UUID
+	JSON
+)
+
+var typeNames = [...]string{"any", "integer", "float", "decimal", "text", "bytes", "boolean", "timestamp", "date", "time", "uuid", "json"}
+
+func (t Type) String() string { return typeNames[t] }
