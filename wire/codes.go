@@ -41,6 +41,17 @@ const (
 	CodeNoStreaming          Code = "no_streaming"
 )
 
+// What was wrong with a request to a resource.
+const (
+	CodeForbidden        Code = "forbidden"
+	CodeNotFound         Code = "not_found"
+	CodeMethodNotAllowed Code = "method_not_allowed"
+	CodeUnknownParameter Code = "unknown_parameter"
+	CodeBadParameter     Code = "bad_parameter"
+	CodeBadCursor        Code = "bad_cursor"
+	CodeSchemaChanged    Code = "schema_changed"
+)
+
 // WebSocket close codes of version 2. 4400 and above are ours.
 const (
 	CloseGoingAway   = 1001

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -11,6 +13,10 @@ type Problem struct {
 	Code   Code   `json:"code"`
 	Title  string `json:"title"`
 	Detail string `json:"detail,omitempty"`
+	// Errors says what is wrong with each field or parameter.
+	Errors map[string][]string `json:"errors,omitempty"`
+	// Known lists what could have been said in place of what was.
+	Known []string `json:"known,omitempty"`
 }
 
 // NewProblem returns a problem whose title is the name of its status.
@@ -34,7 +40,35 @@ func AppendProblem(dst []byte, p *Problem) []byte {
 	if p.Detail != "" {
 		dst = appendMember(dst, "detail", p.Detail)
 	}
+	if len(p.Errors) > 0 {
+		dst = appendErrors(dst, p.Errors)
+	}
+	if len(p.Known) > 0 {
+		dst = appendTexts(append(dst, `,"known":`...), p.Known)
+	}
 	return append(dst, '}')
+}
+
+func appendErrors(dst []byte, errors map[string][]string) []byte {
+	dst = append(dst, `,"errors":{`...)
+	for i, name := range slices.Sorted(maps.Keys(errors)) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendTexts(append(AppendString(dst, name), ':'), errors[name])
+	}
+	return append(dst, '}')
+}
+
+func appendTexts(dst []byte, texts []string) []byte {
+	dst = append(dst, '[')
+	for i, text := range texts {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, text)
+	}
+	return append(dst, ']')
 }
 
 // Write answers a request with the problem, never to be cached. Nothing may

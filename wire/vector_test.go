@@ -345,8 +345,11 @@ func TestHTTP(t *testing.T) {
 		"envelope with keys":      envelopeCase{&keyed, []string{"0.5"}},
 		"envelope of a long poll": envelopeCase{&poll, nil},
 		"problem":                 wire.NewProblem(500, wire.CodeUnobservableResult, `GET /posts: item 3 has no field "id"`),
-		"problem without detail":  wire.NewProblem(429, wire.CodeTooManySessions, ""),
-		"ticket":                  "kq0Yv3uXo1b2mJt7c9LwQe5rTz8sAfGhDiPnUxVyE4k",
+		"problem of parameters": &wire.Problem{Status: 400, Code: wire.CodeUnknownParameter, Title: "Bad Request",
+			Detail: "colour: no such parameter", Errors: map[string][]string{"colour": {"no such parameter"}, "size": {"want an integer"}},
+			Known: []string{"limit", "size"}},
+		"problem without detail": wire.NewProblem(429, wire.CodeTooManySessions, ""),
+		"ticket":                 "kq0Yv3uXo1b2mJt7c9LwQe5rTz8sAfGhDiPnUxVyE4k",
 	}
 	eachVector(t, "http.json", values, func(t *testing.T, value any, want []byte) {
 		switch value := value.(type) {
