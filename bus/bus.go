@@ -97,6 +97,12 @@ type Observe struct {
 	Seq   uint64 `json:"seq,omitempty"`
 	// Vouched: the app said just now that the request's credentials are good.
 	Vouched bool `json:"vouched,omitempty"`
+	// Scope is what the route said of the rows that the request may see, ""
+	// for nothing. Requests of several identities share the observer where it
+	// is not: an evaluation whose route says another scope is not the
+	// observer's, and is answered as one that was refused, with
+	// wire.CodeScopeChanged.
+	Scope string `json:"scope,omitempty"`
 }
 
 // Observed answers Observe: one of Snapshot, Resumed, Response, or Problem.
@@ -109,7 +115,8 @@ type Observed struct {
 	Response *Response     `json:"response,omitempty"`
 	Problem  *wire.Problem `json:"problem,omitempty"`
 	// Proven: the view answered just now with this list to the credentials of
-	// the request.
+	// the request. It proves nothing where rights were doubted (Round.Doubted),
+	// or the observer has a scope.
 	Proven bool `json:"proven,omitempty"`
 }
 
@@ -136,6 +143,13 @@ type Leave struct {
 // follows. All diffs of one round show one committed state where Progress says
 // whole.
 type Round struct {
+	// Doubted names observers of which something has changed that rights rest
+	// on. It comes before, or with, the first diff of what that commit changed
+	// and before any later one: from here on nothing is shown to a subscriber
+	// whose credentials were not tried since. Rights of others than those whose
+	// credentials the observer was evaluated with may rest on other rows of the
+	// same tables: which rows it were does not matter.
+	Doubted  []string        `json:"doubted,omitempty"`
 	Changes  []*wire.Changes `json:"changes,omitempty"`
 	Closed   []wire.Closed   `json:"closed,omitempty"`
 	Progress *wire.Progress  `json:"progress,omitempty"`

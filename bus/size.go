@@ -11,7 +11,7 @@ func sizeOf(body Body) int {
 	n := beside
 	switch m := body.(type) {
 	case *Round:
-		n += sizeOfChanges(m.Changes) + beside*len(m.Closed)
+		n += sizeOfChanges(m.Changes) + beside*(len(m.Closed)+len(m.Doubted))
 	case *Observed:
 		switch {
 		case m.Snapshot != nil:
@@ -22,7 +22,7 @@ func sizeOf(body Body) int {
 			n += len(m.Response.Body)
 		}
 	case *Observe:
-		n += len(m.Request.URL)
+		n += len(m.Request.URL) + len(m.Scope)
 		for name, values := range m.Request.Header {
 			n += len(name)
 			for _, value := range values {

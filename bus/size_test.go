@@ -63,6 +63,8 @@ func TestSizes(t *testing.T) {
 		&Observed{Response: &Response{Body: []byte(long)}},
 		&Observed{Resumed: &Resumed{Changes: heavy().(*Round).Changes}},
 		&Observe{Request: Request{URL: long}},
+		&Observe{Scope: long},
+		&Round{Doubted: make([]string, 1000)},
 		&Observe{Request: Request{Header: map[string][]string{"X": {long}}}},
 	} {
 		if n := sizeOf(body); n < len(long) {

@@ -7,6 +7,7 @@ type Code string
 // Why an observer ended (closed), or a subscription failed.
 const (
 	CodePermissionRevoked Code = "permission_revoked"
+	CodeScopeChanged      Code = "scope_changed" // other rows are to be seen now: observe again
 	CodeViewError         Code = "view_error"
 	CodeTooSlow           Code = "too_slow"
 	CodeLimit             Code = "limit"

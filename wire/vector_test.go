@@ -183,6 +183,8 @@ func serverFrames() map[string]frame {
 	frames["stale"] = frame{func(dst []byte) []byte { return wire.AppendStale(dst, stale) }, stale}
 	closed := &wire.Closed{Observer: observer, Code: wire.CodePermissionRevoked, Detail: "the view answered 403"}
 	frames["closed"] = frame{func(dst []byte) []byte { return wire.AppendClosed(dst, closed) }, closed}
+	moved := &wire.Closed{Observer: observer, Code: wire.CodeScopeChanged, Detail: "other rows are to be seen now: observe again"}
+	frames["closed by another scope"] = frame{func(dst []byte) []byte { return wire.AppendClosed(dst, moved) }, moved}
 	for name, f := range changesFrames() {
 		frames[name] = f
 	}
@@ -311,6 +313,7 @@ func TestServerV1(t *testing.T) {
 		"removed with another number as key": removed("id", wire.KeyNumber, diff.Op{Kind: diff.Removed, Key: "9007199254740993"}),
 		"removed of a make-good":             wire.AppendV1Removed(nil, observer, "_key", wire.KeyString, "a,b%2C", 0),
 		"closed":                             wire.AppendV1Closed(nil, observer, wire.CodeViewError),
+		"closed by another scope":            wire.AppendV1Closed(nil, observer, wire.CodeScopeChanged),
 	}
 	eachVector(t, "v1_server.json", values, func(t *testing.T, got, want []byte) {
 		equalFrame(t, got, want)

@@ -128,6 +128,7 @@ func bodies() []bus.Body {
 		&bus.Observe{
 			ID: 1<<64 - 1, Observer: "o", Identity: "i", After: "p", Epoch: "e", Seq: 4,
 			Request: bus.Request{URL: "/a?q=\xff&b=%20", Host: "h", Header: header, RemoteAddr: "[::1]:4", TLS: true},
+			Vouched: true, Scope: `"owner" = 'é'`,
 		},
 		&bus.Observe{},
 		&bus.Observed{ID: 1, Snapshot: &wire.Snapshot{
@@ -141,6 +142,7 @@ func bodies() []bus.Body {
 		&bus.Leave{Observer: "o"},
 		&bus.Round{},
 		&bus.Round{
+			Doubted:  []string{"o", "r"},
 			Changes:  []*wire.Changes{changes, {Observer: "q"}},
 			Closed:   []wire.Closed{{Observer: "o", Code: wire.CodeLimit, Detail: "d"}},
 			Progress: &wire.Progress{Position: "p", Whole: true, Behind: []string{"o"}},
