@@ -14,10 +14,6 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
-// CompositeKey is the field that holds the key of items whose key is made of
-// several fields.
-const CompositeKey = "_key"
-
 // List is what a view returned, as a keyed list.
 type List struct {
 	Items []diff.Item
@@ -196,7 +192,7 @@ func (p *parser) part(name jsontext.Token) int {
 			return i
 		}
 	}
-	if len(p.key) > 1 && text == CompositeKey {
+	if len(p.key) > 1 && text == wire.CompositeKey {
 		return len(p.key)
 	}
 	return -1
@@ -213,20 +209,15 @@ func (p *parser) keyed(data []byte, parts *keyParts) (diff.Item, error) {
 		return diff.Item{Key: text, Data: data}, p.typed(keyType)
 	}
 	if parts.composite {
-		return diff.Item{}, fmt.Errorf("the field %q is reserved for the composite key", CompositeKey)
+		return diff.Item{}, fmt.Errorf("the field %q is reserved for the composite key", wire.CompositeKey)
 	}
-	var key strings.Builder
 	for i, field := range p.key {
 		if parts.types[i] == wire.KeyNone {
 			return diff.Item{}, fmt.Errorf("it has no key: the field %q is missing", field)
 		}
-		if i > 0 {
-			key.WriteByte(',')
-		}
-		percentEncode(&key, parts.text[i])
 	}
-	text := key.String()
-	return diff.Item{Key: text, Data: addField(data, CompositeKey, strconv.Quote(text))}, p.typed(wire.KeyString)
+	text := wire.Key(parts.text[:len(p.key)]...)
+	return diff.Item{Key: text, Data: addField(data, wire.CompositeKey, strconv.Quote(text))}, p.typed(wire.KeyString)
 }
 
 // typed notes the type of one more key.
@@ -246,7 +237,7 @@ func PrimaryKey(key []string) string {
 	if len(key) == 1 {
 		return key[0]
 	}
-	return CompositeKey
+	return wire.CompositeKey
 }
 
 // distinct finds two items with one key. Lists that did not change much are
@@ -315,19 +306,6 @@ func addField(object []byte, name, value string) []byte {
 	with = append(with, ':')
 	with = append(with, value...)
 	return append(with, '}')
-}
-
-// percentEncode writes text with every byte that is not unreserved (RFC 3986)
-// as %XX, so that a comma only ever separates parts.
-func percentEncode(to *strings.Builder, text string) {
-	for i := range len(text) {
-		c := text[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			to.WriteByte(c)
-			continue
-		}
-		fmt.Fprintf(to, "%%%02X", c)
-	}
 }
 
 // adopt lets the items of the list that equal one of the prior list share its
