@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
-	{"internal/mark"},
+	{"internal/mark", "resource/value"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
@@ -49,7 +49,7 @@ var outside = map[string]struct {
 	why   string
 }{
 	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow", "bench"}, "WebSockets without a goroutine or a buffer for each idle one"},
-	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer"}, "JSON in its canonical form, token by token"},
+	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer", "resource"}, "JSON in its canonical form, token by token"},
 	"modernc.org/sqlite":                          {[]string{"sqlite", "bench"}, "the database of the adapter, without cgo"},
 	"modernc.org/libc":                            {[]string{"sqlite"}, "its C side, for the hooks"},
 	"golang.org/x/sys":                            {[]string{"sqlite", "bench"}, "inotify; a clock that processes share"},
