@@ -23,14 +23,16 @@ type Catalog interface {
 
 // Schema is what a database holds.
 type Schema struct {
-	// Version is another text wherever anything else is different.
+	// Version is another text wherever anything else is different, and the same
+	// one where nothing is.
 	Version string
 	// Dialect names the SQL that the database speaks: "sqlite".
 	Dialect string
 	// Encoding is how the database stores text: "UTF-8". Of another one
 	// nothing is known about how texts compare.
 	Encoding string
-	// Tables and views, sorted by name; none of the database's own.
+	// Tables and views, sorted by name; none of the database's own, and no view
+	// that cannot be read because what it reads is not there.
 	Tables []*Table
 }
 
@@ -57,7 +59,8 @@ type Table struct {
 	Key []string
 	// Unique lists the sets of columns that are unique, Key not among them.
 	Unique [][]string
-	// Foreign keys, in the order of their declaration.
+	// Foreign keys that lead to a table there is, in the order of their
+	// declaration.
 	Foreign []ForeignKey
 	// Unobserved is why changes of the table are not reported, "" where they
 	// are; Cure is what can be done about it.
@@ -99,7 +102,8 @@ type Column struct {
 	Strict bool
 	// Nullable: NULL may be stored.
 	Nullable bool
-	// Default: a row may be inserted without a value for it.
+	// Default: the table says which value other than NULL it gets where none is
+	// given.
 	Default bool
 	// Auto: the database makes the value where none is given (an integer key).
 	Auto bool
@@ -107,7 +111,8 @@ type Column struct {
 	Generated bool
 	// Unstored: images of changes do not have its value.
 	Unstored bool
-	// Collation names how texts compare, "BINARY" where nothing else is said.
+	// Collation names how texts compare, "BINARY" where nothing else is said, ""
+	// where it is not known (of a view's columns).
 	Collation string
 }
 

@@ -172,7 +172,7 @@ func (a *authorizer) during(listen driversqlite.AuthorizerFn, f func() error) er
 
 // reading collects what one text reads.
 type reading struct {
-	schema    *schema
+	schema    *layout
 	columns   map[string]map[string]bool // of tables
 	functions map[string]bool            // lower case
 	texts     []string                   // of the statements

@@ -113,7 +113,7 @@ func (s *Source) readLog() (set change.Changeset, seen int64, err error) {
 
 // logEntries turns rows of the log into changes.
 type logEntries struct {
-	schema   *schema
+	schema   *layout
 	maxRows  int
 	maxBytes int
 	changes  []change.Change

@@ -30,8 +30,8 @@ func (t *table) reported() bool {
 	return t.kind == "table" && !strings.HasPrefix(t.name, "sqlite_") && t.name != logTable
 }
 
-// schema is one version of the schema of the main database.
-type schema struct {
+// layout is one version of the schema of the main database.
+type layout struct {
 	version int64
 	tables  map[string]*table
 	views   map[string]string // their definitions
@@ -39,8 +39,10 @@ type schema struct {
 	told    *readset.Schema   // the same, as statements carry it
 }
 
+// A view is not asked for its columns: one that reads what is not there would
+// be an error.
 const schemaQuery = `SELECT l.name, l.type, l.wr, x.name, x.hidden, x.pk, x.type
-FROM pragma_table_list AS l LEFT JOIN pragma_table_xinfo(l.name, 'main') AS x ON l.type = 'table'
+FROM pragma_table_list AS l LEFT JOIN pragma_table_xinfo(iif(l.type = 'table', l.name, NULL), 'main') AS x
 WHERE l.schema = 'main' ORDER BY l.name, x.cid`
 
 const textQuery = `SELECT type, name, sql FROM sqlite_schema
@@ -48,13 +50,13 @@ WHERE type IN ('table', 'view') OR type = 'trigger' AND sql LIKE '%fail%'`
 
 // loadSchema reads the schema as the connection sees it. Nobody else may use
 // the connection meanwhile.
-func loadSchema(conn driver.Conn) (*schema, error) {
+func loadSchema(conn driver.Conn) (*layout, error) {
 	for range 10 {
 		version, err := schemaVersion(conn)
 		if err != nil {
 			return nil, err
 		}
-		sch := &schema{version: version, tables: map[string]*table{}, views: map[string]string{},
+		sch := &layout{version: version, tables: map[string]*table{}, views: map[string]string{},
 			told: &readset.Schema{Dialect: "sqlite", Tables: map[string]*readset.Table{}}}
 		err = each(conn, schemaQuery, sch.add)
 		if err == nil {
@@ -73,7 +75,7 @@ func loadSchema(conn driver.Conn) (*schema, error) {
 	return nil, fmt.Errorf("sqlite: the schema changes while it is read")
 }
 
-func (sch *schema) add(row []driver.Value) {
+func (sch *layout) add(row []driver.Value) {
 	name, _ := row[0].(string)
 	t := sch.tables[name]
 	if t == nil {
@@ -101,7 +103,7 @@ func (sch *schema) add(row []driver.Value) {
 	told.Columns = append(told.Columns, readset.Column{Name: column, Type: declared, Key: int(pk), Unstored: hidden == 2})
 }
 
-func (sch *schema) addText(row []driver.Value) {
+func (sch *layout) addText(row []driver.Value) {
 	kind, _ := row[0].(string)
 	name, _ := row[1].(string)
 	text, _ := row[2].(string)
@@ -166,7 +168,7 @@ func (s *Source) Covers(_ context.Context, name string) error {
 const cureOther = "name the tables that its content follows from with wakeful.DependsOn, or use wakeful.Poll"
 
 // uncovered says why changes of a table are not reported, "" where they are.
-func (sch *schema) uncovered(name string) (reason, cure string) {
+func (sch *layout) uncovered(name string) (reason, cure string) {
 	if t := sch.tables[name]; t != nil {
 		switch {
 		case t.reported():

@@ -26,7 +26,7 @@ type Source struct {
 	connector driver.Connector // raw connections
 	history   atomic.Pointer[history]
 	streaming atomic.Bool
-	schema    atomic.Pointer[schema]              // nil: read it again
+	schema    atomic.Pointer[layout]              // nil: read it again
 	schemaAge atomic.Uint64                       // counts how often it was forgotten
 	focus     atomic.Pointer[map[string]struct{}] // tables whose rows are wanted; nil: all
 
@@ -40,6 +40,8 @@ type Source struct {
 
 	logged triggerLog
 	copier copier
+
+	catalog catalog
 
 	// meta is a raw connection for questions about the schema. It also keeps
 	// the wal-index alive. Locked after mu.
@@ -139,7 +141,7 @@ func (s *Source) forgetSchema() {
 }
 
 // currentSchema returns the schema, read again after it changed.
-func (s *Source) currentSchema() (*schema, error) {
+func (s *Source) currentSchema() (*layout, error) {
 	if sch := s.schema.Load(); sch != nil {
 		return sch, nil
 	}

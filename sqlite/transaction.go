@@ -12,7 +12,7 @@ import (
 // transaction is what a transaction has written so far.
 type transaction struct {
 	source        *Source
-	schema        *schema // by which the rows were named
+	schema        *layout // by which the rows were named
 	changes       []change.Change
 	tallies       []tally  // of the tables written so far
 	last          int      // among tallies: of the newest row
