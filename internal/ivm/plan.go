@@ -38,6 +38,8 @@ type Plan struct {
 	// and Shape differ in arguments only and are read together.
 	Reader Reader
 	Shape  string
+	// Query is the Reader's own: what it reads the plan by.
+	Query any
 
 	// Table and Columns name what the values of a row are, in their order, as
 	// images of changes name them.
