@@ -32,10 +32,14 @@ func stepwise(list []Item, ops []Op) ([]Item, error) {
 	for i := range ops {
 		var err error
 		if out, err = step(out, &ops[i]); err != nil {
-			return nil, fmt.Errorf("diff: op %d of %d does not fit: %w", i+1, len(ops), err)
+			return nil, unfit(i, ops, err)
 		}
 	}
 	return out, nil
+}
+
+func unfit(i int, ops []Op, err error) error {
+	return fmt.Errorf("diff: op %d of %d does not fit: %w", i+1, len(ops), err)
 }
 
 func step(list []Item, op *Op) ([]Item, error) {
@@ -84,11 +88,11 @@ func move(list []Item, from, to int) {
 	list[to] = item
 }
 
-// Fill returns the ops with Old as list has it, which is the list before the
+// fill returns the ops with Old as list has it, which is the list before the
 // first of them. Ops that came from another process lack it. The ops given are
 // not altered; they are returned where none lacks Old. A key that the list
 // does not have is an error.
-func Fill(list []Item, ops []Op) ([]Op, error) {
+func fill(list []Item, ops []Op) ([]Op, error) {
 	lacking := map[string]int{}
 	for i := range ops {
 		if ops[i].Kind != Added && ops[i].Old == nil {

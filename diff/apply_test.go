@@ -87,12 +87,12 @@ func TestFill(t *testing.T) {
 		op.Old = nil
 		bare[i] = op
 	}
-	got, err := Fill(old, bare)
+	got, err := fill(old, bare)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if text(got) != text(want) {
-		t.Errorf("Fill\n got %s\nwant %s", text(got), text(want))
+		t.Errorf("fill\n got %s\nwant %s", text(got), text(want))
 	}
 	for i := range got {
 		if string(got[i].Old) != string(want[i].Old) {
@@ -102,10 +102,10 @@ func TestFill(t *testing.T) {
 			t.Errorf("op %d of the argument was altered", i)
 		}
 	}
-	if again, err := Fill(nil, got); err != nil || &again[0] != &got[0] {
-		t.Errorf("Fill of filled ops = %p, %v; want the same ops", again, err)
+	if again, err := fill(nil, got); err != nil || &again[0] != &got[0] {
+		t.Errorf("fill of filled ops = %p, %v; want the same ops", again, err)
 	}
-	if _, err := Fill(items("a1"), bare); err == nil {
-		t.Error("Fill found old items in a list that lacks them")
+	if _, err := fill(items("a1"), bare); err == nil {
+		t.Error("fill found old items in a list that lacks them")
 	}
 }

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -64,5 +65,35 @@ func BenchmarkApply(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkList is one edit of lists of two lengths, and a script of one op.
+func BenchmarkList(b *testing.B) {
+	for _, n := range []int{100, 100_000} {
+		list := NewList(rows(n))
+		list = list.Replace(0, list.At(0))
+		item := list.At(n / 2)
+		edits := []struct {
+			name string
+			edit func()
+		}{
+			{"replace", func() { list.Replace(n/2, item) }},
+			{"insert", func() { list.Insert(n/2, item) }},
+			{"remove", func() { list.Remove(n / 2) }},
+			{"move", func() { list.Move(n/2, 3, item) }},
+			{"apply", func() {
+				_, _, _ = list.Apply([]Op{{Kind: Changed, Key: item.Key, At: 3, Moved: true, From: n/2 + 1, Data: item.Data}})
+			}},
+			{"at", func() { list.At(n / 2) }},
+		}
+		for _, e := range edits {
+			b.Run(fmt.Sprintf("%s of %d", e.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					e.edit()
+				}
+			})
+		}
 	}
 }

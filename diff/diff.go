@@ -1,5 +1,5 @@
 // Package diff finds the least ordered changes between two keyed lists, and
-// applies them.
+// applies them, also to a List, whose versions share what is the same in them.
 //
 // The law: Apply(old, Between(old, new)) equals new, order included. The ops
 // are a script: each is valid on the list that the ones before it left, under
@@ -35,9 +35,12 @@ type Op struct {
 	Key   string `json:"key"`
 	At    int    `json:"at"`
 	Moved bool   `json:"moved,omitempty"`
+	// From is one more than the index that a moved item had before it was
+	// taken out, 0 where that is not said: the item is then found by its key.
+	From int `json:"from,omitempty"`
 	// Data is the whole new item, nil for Removed.
 	Data []byte `json:"data,omitempty"`
 	// Old is the whole old item, nil for Added. It is not sent between
-	// processes: the receiver fills it from its own list with Fill.
+	// processes: List.Apply fills it in from the receiver's own list.
 	Old []byte `json:"-"`
 }
