@@ -28,7 +28,7 @@ const (
 
 // Encode writes a message as bytes for a Bus between processes. What other
 // processes can know from the list that they hold does not cross: the List of
-// wire.Changes, and the Old of each diff.Op, which diff.Fill puts back.
+// wire.Changes, and the Old of each diff.Op, which diff.List.Apply puts back.
 //
 // The bytes of an Observe hold credentials.
 func Encode(m Message) ([]byte, error) {

@@ -15,7 +15,7 @@ func sizeOf(body Body) int {
 	case *Observed:
 		switch {
 		case m.Snapshot != nil:
-			n += 48*len(m.Snapshot.Items) + len(m.Snapshot.Meta)
+			n += 48*m.Snapshot.Items.Len() + len(m.Snapshot.Meta)
 		case m.Resumed != nil:
 			n += sizeOfChanges(m.Resumed.Changes)
 		case m.Response != nil:

@@ -71,7 +71,7 @@ func TestSizes(t *testing.T) {
 			t.Errorf("%T: %d bytes", body, n)
 		}
 	}
-	if n := sizeOf(&Observed{Snapshot: &wire.Snapshot{Items: []diff.Item{{Key: "1", Data: []byte(long)}}}}); n >= len(long) {
+	if n := sizeOf(&Observed{Snapshot: &wire.Snapshot{Items: diff.NewList([]diff.Item{{Key: "1", Data: []byte(long)}})}}); n >= len(long) {
 		t.Errorf("a snapshot counts %d bytes, which are the list's", n)
 	}
 }

@@ -50,9 +50,11 @@ func BenchmarkAppendV1(b *testing.B) {
 
 func BenchmarkAppendSnapshot(b *testing.B) {
 	s := &wire.Snapshot{Observer: observer, Epoch: "e", Position: at("42"), PrimaryKey: "id", KeyType: wire.KeyInteger}
+	var items []diff.Item
 	for i := range 100 {
-		s.Items = append(s.Items, diff.Item{Key: fmt.Sprint(i), Data: row(i, 1)})
+		items = append(items, diff.Item{Key: fmt.Sprint(i), Data: row(i, 1)})
 	}
+	s.Items = diff.NewList(items)
 	b.ReportAllocs()
 	var dst []byte
 	for b.Loop() {

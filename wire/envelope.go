@@ -24,17 +24,17 @@ func AppendEnvelope(dst []byte, s *Snapshot) []byte {
 	return append(dst, '}')
 }
 
-func appendItems(dst []byte, items []diff.Item) []byte {
+func appendItems(dst []byte, items *diff.List) []byte {
 	size := 256 // for what stands around them
-	for i := range items {
-		size += len(items[i].Data) + 1
+	for _, item := range items.All() {
+		size += len(item.Data) + 1
 	}
 	dst = append(slices.Grow(dst, size), '[')
-	for i := range items {
+	for i, item := range items.All() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendRaw(dst, items[i].Data)
+		dst = appendRaw(dst, item.Data)
 	}
 	return append(dst, ']')
 }
@@ -42,11 +42,11 @@ func appendItems(dst []byte, items []diff.Item) []byte {
 func appendKeysAndMeta(dst []byte, s *Snapshot) []byte {
 	if s.KeyType == KeyNumber {
 		dst = append(dst, `,"keys":[`...)
-		for i := range s.Items {
+		for i, item := range s.Items.All() {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = AppendString(dst, s.Items[i].Key)
+			dst = AppendString(dst, item.Key)
 		}
 		dst = append(dst, ']')
 	}

@@ -253,7 +253,7 @@ func FuzzText(f *testing.F) {
 			t.Errorf("AppendString(%q) reads as %q, %v", text, got, err)
 		}
 		s := &wire.Snapshot{Observer: text, PrimaryKey: text, Epoch: text, KeyType: wire.KeyNumber,
-			Items: []diff.Item{{Key: text, Data: []byte("1")}}}
+			Items: diff.NewList([]diff.Item{{Key: text, Data: []byte("1")}})}
 		c := &wire.Changes{Observer: text, PrimaryKey: text, Ops: []diff.Op{{Kind: diff.Removed, Key: text}}}
 		for _, frame := range [][]byte{
 			wire.AppendSnapshot(nil, s, text), wire.AppendEnvelope(nil, s), wire.AppendChanges(nil, c),

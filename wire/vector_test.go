@@ -120,13 +120,15 @@ func envelopeOf(s wire.Snapshot, keys []string) wire.Envelope {
 		Observer: s.Observer, Items: []json.RawMessage{}, PrimaryKey: s.PrimaryKey,
 		Epoch: s.Epoch, Seq: s.Seq, Position: s.Position, Keys: keys, Meta: s.Meta,
 	}
-	for _, item := range s.Items {
+	for _, item := range s.Items.All() {
 		e.Items = append(e.Items, item.Data)
 	}
 	return e
 }
 
 func item(key, data string) diff.Item { return diff.Item{Key: key, Data: []byte(data)} }
+
+func listed(items ...diff.Item) *diff.List { return diff.NewList(items) }
 
 func order(n int) *int { return &n }
 
@@ -169,13 +171,13 @@ func serverFrames() map[string]frame {
 		"error without an id":            failure(&wire.Error{Code: wire.CodeBadRequest, Detail: "not a JSON object"}),
 		"pong":                           pong(&wire.Pong{ID: `"p1"`}),
 		"pong without an id":             pong(&wire.Pong{}),
-		"snapshot": snapshot(wire.Snapshot{Position: at("52"), KeyType: wire.KeyInteger, Items: []diff.Item{
-			item("1", `{"id":1,"name":"Ada"}`), item("2", `{"id":2,"name":"Bob"}`)}}, wire.ReasonSubscribe),
+		"snapshot": snapshot(wire.Snapshot{Position: at("52"), KeyType: wire.KeyInteger, Items: listed(
+			item("1", `{"id":1,"name":"Ada"}`), item("2", `{"id":2,"name":"Bob"}`))}, wire.ReasonSubscribe),
 		"snapshot of a page": snapshot(wire.Snapshot{Seq: 9, Position: at("53"), KeyType: wire.KeyInteger,
-			Items: []diff.Item{item("1", `{"id":1}`)},
+			Items: listed(item("1", `{"id":1}`)),
 			Meta:  []byte(`{"count":31,"next":"/posts?page=2","previous":null}`)}, wire.ReasonResumeGap),
-		"snapshot with keys": snapshot(wire.Snapshot{Seq: 3, Position: at("54"), KeyType: wire.KeyNumber, Items: []diff.Item{
-			item("9007199254740993", `{"id":9007199254740993}`), item("1.50", `{"id":1.50}`)}},
+		"snapshot with keys": snapshot(wire.Snapshot{Seq: 3, Position: at("54"), KeyType: wire.KeyNumber, Items: listed(
+			item("9007199254740993", `{"id":9007199254740993}`), item("1.50", `{"id":1.50}`))},
 			wire.ReasonEpoch, "9007199254740993", "1.50"),
 		"snapshot of nothing": snapshot(wire.Snapshot{Seq: 1, Position: at("55")}, wire.ReasonSlowConsumer),
 	}
@@ -337,13 +339,13 @@ func TestServerV1(t *testing.T) {
 
 func TestHTTP(t *testing.T) {
 	page := wire.Snapshot{Observer: observer, PrimaryKey: "id", Epoch: "e1", Position: at("42")}
-	list, keyed, poll := page, page, page
-	list.KeyType, list.Items = wire.KeyInteger, []diff.Item{item("1", `{"id":1,"name":"Ada"}`), item("2", `{"id":2,"name":"Bob"}`)}
-	page.KeyType, page.Seq, page.Items, page.Meta = wire.KeyString, 5, []diff.Item{item("a", `{"id":"a"}`)}, []byte(`{"count":31,"next":null}`)
-	keyed.KeyType, keyed.Seq, keyed.Items = wire.KeyNumber, 5, []diff.Item{item("0.5", `{"id":0.5}`)}
+	plain, keyed, poll := page, page, page
+	plain.KeyType, plain.Items = wire.KeyInteger, listed(item("1", `{"id":1,"name":"Ada"}`), item("2", `{"id":2,"name":"Bob"}`))
+	page.KeyType, page.Seq, page.Items, page.Meta = wire.KeyString, 5, listed(item("a", `{"id":"a"}`)), []byte(`{"count":31,"next":null}`)
+	keyed.KeyType, keyed.Seq, keyed.Items = wire.KeyNumber, 5, listed(item("0.5", `{"id":0.5}`))
 	poll.Observer, poll.Seq, poll.Position = "", 6, at("43")
 	values := map[string]any{
-		"envelope of a list":      envelopeCase{&list, nil},
+		"envelope of a list":      envelopeCase{&plain, nil},
 		"envelope of a page":      envelopeCase{&page, nil},
 		"envelope with keys":      envelopeCase{&keyed, []string{"0.5"}},
 		"envelope of a long poll": envelopeCase{&poll, nil},

@@ -37,7 +37,7 @@ type Snapshot struct {
 	Position   change.Position `json:"position"`
 	PrimaryKey string          `json:"primary_key"`
 	KeyType    KeyType         `json:"key_type"`
-	Items      []diff.Item     `json:"items"`
+	Items      *diff.List      `json:"items"`
 	// Meta is the JSON object beside the list of a page, nil if none.
 	Meta []byte `json:"meta,omitempty"`
 }
@@ -57,7 +57,7 @@ type Changes struct {
 	MetaChanged bool   `json:"meta_changed,omitempty"`
 	// List is the list after Ops. It does not cross between processes; who
 	// lacks it applies Ops to the list before.
-	List []diff.Item `json:"-"`
+	List *diff.List `json:"-"`
 }
 
 // Progress says how far a session's stream has come.

@@ -133,9 +133,9 @@ func bodies() []bus.Body {
 		&bus.Observe{},
 		&bus.Observed{ID: 1, Snapshot: &wire.Snapshot{
 			Observer: "o", Epoch: "e", Seq: 2, Position: "p", PrimaryKey: "id", KeyType: wire.KeyInteger,
-			Items: []diff.Item{{Key: "1", Data: []byte(`{"id":1}`)}}, Meta: []byte(`{}`),
+			Items: diff.NewList([]diff.Item{{Key: "1", Data: []byte(`{"id":1}`)}}), Meta: []byte(`{}`),
 		}},
-		&bus.Observed{ID: 2, Snapshot: &wire.Snapshot{Items: []diff.Item{}}},
+		&bus.Observed{ID: 2, Snapshot: &wire.Snapshot{Items: diff.NewList([]diff.Item{})}},
 		&bus.Observed{ID: 3, Resumed: &bus.Resumed{Observer: "o", PrimaryKey: "id", Changes: []*wire.Changes{changes}}},
 		&bus.Observed{ID: 4, Response: &bus.Response{Status: 404, Header: header, Body: []byte("\xff\x00")}},
 		&bus.Observed{ID: 5, Problem: wire.NewProblem(500, wire.CodeViewError, "detail")},

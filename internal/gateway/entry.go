@@ -151,6 +151,6 @@ func between(old, new *wire.Snapshot) *wire.Changes {
 	return &wire.Changes{
 		Observer: new.Observer, Epoch: new.Epoch, Seq: new.Seq, Position: new.Position,
 		PrimaryKey: new.PrimaryKey, KeyType: keyType(new.KeyType, old.KeyType),
-		Ops: diff.Between(old.Items, new.Items), List: new.Items,
+		Ops: diff.Between(old.Items.Slice(), new.Items.Slice()), List: new.Items,
 	}
 }

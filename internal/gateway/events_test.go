@@ -153,7 +153,7 @@ func TestEventsAreMadeOnce(t *testing.T) {
 	if a, b := b.frameV2(sentEvent), b.frameV2(sentEvent); &a[0] != &b[0] {
 		t.Error("the diff is encoded anew for a second client")
 	}
-	st := &state{Snapshot: wire.Snapshot{Observer: "o", Epoch: "e", PrimaryKey: "id", Items: items("1:x")}}
+	st := &state{Snapshot: wire.Snapshot{Observer: "o", Epoch: "e", PrimaryKey: "id", Items: diff.NewList(items("1:x"))}}
 	if a, b := st.frame(sentEvent, wire.ReasonSubscribe), st.frame(sentEvent, wire.ReasonSubscribe); &a[0] != &b[0] {
 		t.Error("the list is encoded anew for a second client")
 	}

@@ -85,19 +85,16 @@ func (f *feed) applyLocked(c *wire.Changes, w *wakes) error {
 }
 
 // complete fills in what a diff from another process lacks.
-func complete(c *wire.Changes, before []diff.Item) (*wire.Changes, error) {
-	ops, err := diff.Fill(before, c.Ops)
+func complete(c *wire.Changes, before *diff.List) (*wire.Changes, error) {
+	if c.List != nil {
+		return c, nil // it never left the process
+	}
+	after, ops, err := before.Apply(c.Ops)
 	if err != nil {
 		return nil, err
 	}
-	list := c.List
-	if list == nil {
-		if list, err = diff.Apply(before, ops); err != nil {
-			return nil, err
-		}
-	}
 	full := *c
-	full.Ops, full.List = ops, list
+	full.Ops, full.List = ops, after
 	return &full, nil
 }
 

@@ -46,7 +46,7 @@ type fakeWorker struct {
 type fakeObserver struct {
 	id, path, epoch string
 	seq             uint64
-	list            []diff.Item
+	list            *diff.List
 	log             []*wire.Changes
 }
 
@@ -91,7 +91,7 @@ func (w *fakeWorker) answer(m *bus.Observe, path string) *bus.Observed {
 	}
 	o := w.observers[m.Observer]
 	if o == nil {
-		o = &fakeObserver{id: m.Observer, path: path, epoch: fmt.Sprintf("epoch-%d", len(w.asked)), list: w.lists[path]}
+		o = &fakeObserver{id: m.Observer, path: path, epoch: fmt.Sprintf("epoch-%d", len(w.asked)), list: diff.NewList(w.lists[path])}
 		w.observers[m.Observer] = o
 	}
 	if m.Epoch == o.epoch && m.Seq <= o.seq && m.Seq+uint64(len(o.log)) >= o.seq {
@@ -129,15 +129,15 @@ func (w *fakeWorker) set(lists map[string][]diff.Item) change.Position {
 }
 
 func (w *fakeWorker) step(o *fakeObserver, list []diff.Item) []*wire.Changes {
-	ops := diff.Between(o.list, list)
+	ops := diff.Between(o.list.Slice(), list)
 	if len(ops) == 0 {
 		return nil
 	}
 	o.seq++
-	o.list = list
+	o.list = diff.NewList(list)
 	c := &wire.Changes{
 		Observer: o.id, Epoch: o.epoch, Seq: o.seq, Position: w.pos(), PrimaryKey: "id",
-		KeyType: wire.KeyInteger, Ops: ops, List: list,
+		KeyType: wire.KeyInteger, Ops: ops, List: o.list,
 	}
 	o.log = append(o.log, c)
 	return []*wire.Changes{c}

@@ -70,7 +70,7 @@ func TestSentBeforeItWasCounted(t *testing.T) {
 	defer s.mu.Unlock()
 	st := f.state.Load()
 	c := &wire.Changes{Observer: e.Observer, Epoch: e.Epoch, Seq: 1, PrimaryKey: "id", KeyType: wire.KeyInteger,
-		Ops: diff.Between(st.Items, items("1:y")), List: items("1:y")}
+		Ops: diff.Between(st.Items.Slice(), items("1:y")), List: diff.NewList(items("1:y"))}
 	next := newEntry(c, "", nil)
 	// publish links the entry, a writer that runs sends it, then publish counts it.
 	st.tail.next.Store(next)

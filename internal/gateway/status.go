@@ -43,7 +43,7 @@ func (g *Gateway) Status() Status {
 		one := FeedStatus{Observer: short(f.observer), Subscribers: len(f.subs), Diffs: max(len(f.log)-1, 0), Bytes: f.logBytes}
 		f.mu.Unlock()
 		if st := f.state.Load(); st != nil {
-			one.Items = len(st.Items)
+			one.Items = st.Items.Len()
 		}
 		status.Subscriptions += one.Subscribers
 		status.Feeds = append(status.Feeds, one)

@@ -60,9 +60,9 @@ func (set *keySet) add(keys ...string) {
 	}
 }
 
-func (set *keySet) addItems(items []diff.Item) {
-	for i := range items {
-		set.add(items[i].Key)
+func (set *keySet) addItems(items *diff.List) {
+	for _, item := range items.All() {
+		set.add(item.Key)
 	}
 }
 
@@ -110,8 +110,8 @@ func (s *session) startGood(sub *sub) {
 		set.addItems(st.Items)
 	}
 	good := &makeGood{list: &st.Snapshot, remove: set.keys}
-	for i := range st.Items {
-		if set.has[st.Items[i].Key] {
+	for i, item := range st.Items.All() {
+		if set.has[item.Key] {
 			good.add = append(good.add, i)
 		}
 	}
@@ -145,7 +145,7 @@ func (s *session) appendGood(sub *sub, buf []byte) []byte {
 			text = wire.AppendV1Removed(text[:0], list.Observer, list.PrimaryKey, list.KeyType, good.remove[i], 0)
 		} else {
 			at := good.add[i-len(good.remove)]
-			text = wire.AppendV1Added(text[:0], list.Observer, list.PrimaryKey, at, list.Items[at].Data)
+			text = wire.AppendV1Added(text[:0], list.Observer, list.PrimaryKey, at, list.Items.At(at).Data)
 		}
 		buf = appendText(buf, text)
 		s.sent++

@@ -13,21 +13,16 @@ const (
 	stringBeside = 16
 )
 
-// OfList is what a list takes.
-func OfList(items []diff.Item) int {
-	n := 0
-	for i := range items {
-		n += itemBeside + len(items[i].Key) + len(items[i].Data)
-	}
-	return n
-}
+// OfList is what a list takes. What versions of one list share counts for each
+// of them, for the moment that two are held.
+func OfList(list *diff.List) int { return itemBeside*list.Len() + list.Bytes() }
 
 // ListKey names a list, nil where there is nothing in it.
-func ListKey(items []diff.Item) any {
-	if len(items) == 0 {
+func ListKey(list *diff.List) any {
+	if list.Len() == 0 {
 		return nil
 	}
-	return &items[0]
+	return list
 }
 
 // OfChanges is what a diff takes, without the list that it led to.

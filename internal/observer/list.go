@@ -16,7 +16,7 @@ import (
 
 // List is what a view returned, as a keyed list.
 type List struct {
-	Items []diff.Item
+	Items *diff.List
 	// Meta is what a page has beside its list, nil for other results.
 	Meta    []byte
 	KeyType wire.KeyType
@@ -25,7 +25,13 @@ type List struct {
 	numbered bool
 	// single: the result is one object.
 	single bool
-	bytes  int // about what it takes
+}
+
+// Next is the list that a step leads to from this one, by the same view.
+func (l *List) Next(items *diff.List, meta []byte) *List {
+	next := *l
+	next.Items, next.Meta = items, meta
+	return &next
 }
 
 // ErrTooLarge reports a result of more items than the limit.
@@ -40,12 +46,18 @@ type parser struct {
 	limit   int
 	compact bool // the body has white space that must go
 	list    *List
+
+	items []diff.Item // of list
+	old   []diff.Item // of prior
 }
 
 // ParseList reads the body of a view's 200 answer. Errors say which item and
 // field is at fault; ErrTooLarge where there are more than limit items.
 func ParseList(body []byte, key []string, prior *List, limit int) (*List, error) {
 	p := &parser{body: bytes.Trim(body, " \t\r\n"), key: key, prior: prior, limit: limit}
+	if prior != nil {
+		p.old = prior.Items.Slice()
+	}
 	p.compact = bytes.IndexByte(p.body, '\n') >= 0 || bytes.IndexByte(p.body, '\r') >= 0 || bytes.Contains(p.body, []byte(`": `))
 	if err := p.parse(); err != nil {
 		return nil, err
@@ -58,33 +70,37 @@ func ParseList(body []byte, key []string, prior *List, limit int) (*List, error)
 		p.list.KeyType = prior.KeyType
 	}
 	if prior == nil {
-		p.list.pack()
+		p.list.Items = diff.NewList(pack(p.items))
+	} else {
+		adopt(p.items, p.old)
+		p.list.Items = diff.NewList(p.items)
 	}
 	return p.list, nil
 }
 
-// pack gives a first list exactly the room that it needs, in one piece: most
-// lists stay as they are for longer than the answer that they were read from.
-func (l *List) pack() {
+// pack gives the items of a first list exactly the room that they need, in one
+// piece: most lists stay as they are for longer than the answer that they were
+// read from.
+func pack(loose []diff.Item) []diff.Item {
 	keys, data := 0, 0
-	for i := range l.Items {
-		keys += len(l.Items[i].Key)
-		data += len(l.Items[i].Data)
+	for i := range loose {
+		keys += len(loose[i].Key)
+		data += len(loose[i].Data)
 	}
 	var names strings.Builder
 	names.Grow(keys)
-	for i := range l.Items {
-		names.WriteString(l.Items[i].Key)
+	for i := range loose {
+		names.WriteString(loose[i].Key)
 	}
 	text, packed := names.String(), make([]byte, 0, data)
-	items := make([]diff.Item, len(l.Items))
-	for i := range l.Items {
-		from, key := len(packed), len(l.Items[i].Key)
-		packed = append(packed, l.Items[i].Data...)
+	items := make([]diff.Item, len(loose))
+	for i := range loose {
+		from, key := len(packed), len(loose[i].Key)
+		packed = append(packed, loose[i].Data...)
 		items[i] = diff.Item{Key: text[:key], Data: packed[from:len(packed):len(packed)]}
 		text = text[key:]
 	}
-	l.Items = items
+	return items
 }
 
 func (p *parser) parse() error {
@@ -99,7 +115,7 @@ func (p *parser) parse() error {
 	decoder := newDecoder(p.body)
 	switch decoder.PeekKind() {
 	case '[':
-		if err := p.items(decoder, 0); err != nil {
+		if err := p.array(decoder, 0); err != nil {
 			return err
 		}
 	case '{':
@@ -119,25 +135,25 @@ func newDecoder(text []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))
 }
 
-// items reads a list whose text begins at base in the body.
-func (p *parser) items(decoder *jsontext.Decoder, base int) error {
+// array reads a list whose text begins at base in the body.
+func (p *parser) array(decoder *jsontext.Decoder, base int) error {
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
 	}
 	about := 16
 	if p.prior != nil {
-		about = len(p.prior.Items) + 1
+		about = len(p.old) + 1
 	}
-	p.list.Items = make([]diff.Item, 0, about)
+	p.items = make([]diff.Item, 0, about)
 	for decoder.PeekKind() != ']' {
-		if len(p.list.Items) == p.limit {
+		if len(p.items) == p.limit {
 			return ErrTooLarge
 		}
 		item, err := p.item(decoder, base)
 		if err != nil {
-			return fmt.Errorf("item %d: %w", len(p.list.Items), err)
+			return fmt.Errorf("item %d: %w", len(p.items), err)
 		}
-		p.list.Items = append(p.list.Items, item)
+		p.items = append(p.items, item)
 	}
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
@@ -243,8 +259,8 @@ func PrimaryKey(key []string) string {
 // distinct finds two items with one key. Lists that did not change much are
 // in the order of the prior one, so the map is often not needed.
 func (p *parser) distinct() error {
-	items := p.list.Items
-	if p.prior != nil && sameKeys(items, p.prior.Items) {
+	items := p.items
+	if p.prior != nil && sameKeys(items, p.old) {
 		return nil
 	}
 	if len(items) <= 16 { // a map would cost more
@@ -308,16 +324,16 @@ func addField(object []byte, name, value string) []byte {
 	return append(with, '}')
 }
 
-// adopt lets the items of the list that equal one of the prior list share its
+// adopt lets the items of a list that equal one of the prior list share its
 // data, and copies the data of the others, so that an old list never keeps the
 // body of a later answer alive.
-func (l *List) adopt(prior []diff.Item) {
+func adopt(items, prior []diff.Item) {
 	if len(prior) == 0 {
 		return
 	}
 	byKey := map[string][]byte(nil)
-	for i := range l.Items {
-		item := &l.Items[i]
+	for i := range items {
+		item := &items[i]
 		var old []byte
 		if i < len(prior) && prior[i].Key == item.Key {
 			old = prior[i].Data

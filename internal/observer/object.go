@@ -20,7 +20,7 @@ func (p *parser) object(decoder *jsontext.Decoder) error {
 	}
 	if page != nil {
 		p.list.Meta = meta
-		return p.items(newDecoder(p.body[page.from:page.to]), page.from)
+		return p.array(newDecoder(p.body[page.from:page.to]), page.from)
 	}
 	return p.one()
 }
@@ -79,7 +79,7 @@ func appendField(object []byte, name string, value []byte) []byte {
 func (p *parser) one() error {
 	p.list.single = true
 	numbered := p.prior != nil && p.prior.numbered
-	if p.prior != nil && p.prior.single && len(p.prior.Items) > 0 && !numbered {
+	if p.prior != nil && p.prior.single && len(p.old) > 0 && !numbered {
 		return p.ownKey()
 	}
 	if !numbered && p.ownKey() == nil {
@@ -93,7 +93,7 @@ func (p *parser) ownKey() error {
 	if err != nil {
 		return fmt.Errorf("the object: %w", err)
 	}
-	p.list.Items = []diff.Item{item}
+	p.items = []diff.Item{item}
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (p *parser) numberOne() error {
 	if err != nil {
 		return err
 	}
-	p.list.Items = []diff.Item{{Key: "1", Data: addField(data, p.primaryKey(), value)}}
+	p.items = []diff.Item{{Key: "1", Data: addField(data, p.primaryKey(), value)}}
 	return nil
 }
 

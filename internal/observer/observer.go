@@ -66,7 +66,7 @@ func (o *Observer) Len() int {
 	if o.list == nil {
 		return 0
 	}
-	return len(o.list.Items)
+	return o.list.Items.Len()
 }
 
 // Begin takes the first list and starts an epoch.
@@ -105,7 +105,7 @@ func (o *Observer) Advance(list *List, ops []diff.Op, at change.Position) *wire.
 // hold makes a list the current one.
 func (o *Observer) hold(list *List) {
 	account := o.log.account
-	account.Hold(memory.Lists, memory.ListKey(list.Items), func() int { return list.bytes })
+	account.Hold(memory.Lists, memory.ListKey(list.Items), func() int { return memory.OfList(list.Items) + len(list.Meta) })
 	if o.list != nil {
 		account.Drop(memory.ListKey(o.list.Items))
 	}

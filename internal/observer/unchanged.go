@@ -15,7 +15,7 @@ import (
 // at item boundaries, the middle is parsed and has to be whole items, so what
 // follows it begins at an item boundary too.
 func (p *parser) unchanged() bool {
-	if p.prior == nil || len(p.prior.Items) == 0 || p.prior.single || p.compact || len(p.key) > 1 ||
+	if p.prior == nil || len(p.old) == 0 || p.prior.single || p.compact || len(p.key) > 1 ||
 		len(p.body) < 2 || p.body[0] != '[' || p.body[len(p.body)-1] != ']' {
 		return false
 	}
@@ -25,12 +25,12 @@ func (p *parser) unchanged() bool {
 	if !ok {
 		return false
 	}
-	old := p.prior.Items
+	old := p.old
 	replaced := old[front : len(old)-back]
 	if !sameKeys(replaced, middle) && !newKeysDistinct(old[:front], middle, replaced, old[len(old)-back:]) {
 		return false // the whole parse says what is wrong, if anything is
 	}
-	p.list.Items = join(old[:front], middle, old[len(old)-back:])
+	p.items = join(old[:front], middle, old[len(old)-back:])
 	return true
 }
 
@@ -38,7 +38,7 @@ func (p *parser) unchanged() bool {
 // follows them up to the bracket at the end, nil if they are all there is.
 func (p *parser) front() (count int, rest []byte) {
 	rest = p.body[1 : len(p.body)-1]
-	for _, item := range p.prior.Items {
+	for _, item := range p.old {
 		if !bytes.HasPrefix(rest, item.Data) {
 			break
 		}
@@ -58,8 +58,8 @@ func (p *parser) front() (count int, rest []byte) {
 // the front has taken left out. rest is what stands before them, nil if they
 // are all there is.
 func (p *parser) back(front int, text []byte) (count int, rest []byte) {
-	for i := len(p.prior.Items) - 1; i >= front && text != nil; i-- {
-		data := p.prior.Items[i].Data
+	for i := len(p.old) - 1; i >= front && text != nil; i-- {
+		data := p.old[i].Data
 		if !bytes.HasSuffix(text, data) {
 			break
 		}
@@ -88,11 +88,11 @@ func (p *parser) middle(text []byte, taken int) ([]diff.Item, bool) {
 	body := append(append([]byte{'['}, text...), ']')
 	sub := &parser{body: body, key: p.key, limit: p.limit - taken, list: &List{KeyType: p.prior.KeyType}}
 	decoder := newDecoder(body)
-	if sub.items(decoder, 0) != nil || len(decoder.UnreadBuffer()) > 0 {
+	if sub.array(decoder, 0) != nil || len(decoder.UnreadBuffer()) > 0 {
 		return nil, false
 	}
 	p.list.KeyType = sub.list.KeyType
-	return sub.list.Items, true
+	return sub.items, true
 }
 
 // newKeysDistinct reports whether no item of the middle has the key of one of

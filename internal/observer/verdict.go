@@ -9,7 +9,6 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/diff"
-	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -49,7 +48,7 @@ func Judge(o *Outcome, prior *List, covers func(table string) error, limit int) 
 		return v
 	}
 	if o.Status == http.StatusNotFound {
-		list := &List{}
+		list := &List{Items: diff.NewList(nil)}
 		if prior != nil {
 			list.KeyType, list.numbered = prior.KeyType, prior.numbered
 		}
@@ -70,12 +69,10 @@ func Judge(o *Outcome, prior *List, covers func(table string) error, limit int) 
 }
 
 func decided(list, prior *List) *Verdict {
-	list.bytes = memory.OfList(list.Items) + len(list.Meta)
 	if prior == nil {
 		return &Verdict{List: list}
 	}
-	list.adopt(prior.Items)
-	return &Verdict{List: list, Ops: diff.Between(prior.Items, list.Items)}
+	return &Verdict{List: list, Ops: diff.Between(prior.Items.Slice(), list.Items.Slice())}
 }
 
 func problem(status int, code wire.Code, detail string) *Verdict {

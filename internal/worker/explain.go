@@ -117,8 +117,8 @@ func (a *account) explain(q explain.Question) *explain.Explanation {
 	e.Reads = explain.Reads(a.reads, a.newest, q.Values)
 	e.Statements, e.Omitted = explain.Statements(a.understood, q.Values)
 	if a.list != nil {
-		for i := range a.list.Items {
-			e.Kept.ListBytes += len(a.list.Items[i].Data)
+		for _, item := range a.list.Items.All() {
+			e.Kept.ListBytes += len(item.Data)
 		}
 	}
 	for i, seen := range a.changes {

@@ -120,7 +120,7 @@ func (r *rig) receive(body bus.Body) {
 	case *bus.Observed:
 		r.answers[m.ID] = m
 		if m.Snapshot != nil {
-			r.lists[m.Snapshot.Observer] = m.Snapshot.Items
+			r.lists[m.Snapshot.Observer] = m.Snapshot.Items.Slice()
 			r.seqs[m.Snapshot.Observer] = m.Snapshot.Seq
 		}
 	case *bus.Round:
@@ -139,7 +139,7 @@ func (r *rig) apply(c *wire.Changes) {
 	if err != nil {
 		r.t.Errorf("%s: %v", c.Observer, err)
 	}
-	if !slices.EqualFunc(list, c.List, func(a, b diff.Item) bool { return a.Key == b.Key && bytes.Equal(a.Data, b.Data) }) {
+	if !slices.EqualFunc(list, c.List.Slice(), func(a, b diff.Item) bool { return a.Key == b.Key && bytes.Equal(a.Data, b.Data) }) {
 		r.t.Errorf("%s: ops and list of seq %d differ", c.Observer, c.Seq)
 	}
 	r.lists[c.Observer], r.seqs[c.Observer] = list, c.Seq

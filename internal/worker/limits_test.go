@@ -19,16 +19,16 @@ func TestItemsAtTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{MaxItems: 3})
 		r.put(1, 2)
-		if s := r.observe("/items"); len(s.Items) != 2 {
-			t.Fatalf("%d items", len(s.Items))
+		if s := r.observe("/items"); s.Items.Len() != 2 {
+			t.Fatalf("%d items", s.Items.Len())
 		}
 		r.put(3)
 		synctest.Wait()
 		if got, code := r.keys("/items"), r.closed("/items"); got != "1 2 3" || code != "" {
 			t.Errorf("at the limit: %q, closed %q", got, code)
 		}
-		if s := r.observe("/items?first"); len(s.Items) != 3 {
-			t.Errorf("a first evaluation at the limit has %d items", len(s.Items))
+		if s := r.observe("/items?first"); s.Items.Len() != 3 {
+			t.Errorf("a first evaluation at the limit has %d items", s.Items.Len())
 		}
 		r.view("/other", nil)
 		r.put(4)

@@ -147,7 +147,7 @@ func (w *Worker) record(o *live, outcome *observer.Outcome, v *observer.Verdict)
 		e.View = outcome.View.Name
 	}
 	if v.List != nil {
-		e.Items = len(v.List.Items)
+		e.Items = v.List.Items.Len()
 	}
 	w.cfg.Events.Record(e)
 	if outcome.Took > w.cfg.Warn {

@@ -303,7 +303,7 @@ func TestDatabaseReplaced(t *testing.T) {
 		f.renew(next)
 		id := r.ask("/now")
 		synctest.Wait()
-		if a := r.answer(id); a != nil && (a.Snapshot == nil || len(a.Snapshot.Items) != 1) {
+		if a := r.answer(id); a != nil && (a.Snapshot == nil || a.Snapshot.Items.Len() != 1) {
 			t.Errorf("answer %+v is older than the question", a.Snapshot)
 		}
 		pass(time.Second)
@@ -372,7 +372,7 @@ func TestProgressToldBeforeTheListWas(t *testing.T) {
 					told = m.Progress
 				}
 			case *bus.Observed:
-				if s := m.Snapshot; s.Observer == "o:/slow" && len(s.Items) == 0 && s.Position < told.Position && !slices.Contains(told.Behind, s.Observer) {
+				if s := m.Snapshot; s.Observer == "o:/slow" && s.Items.Len() == 0 && s.Position < told.Position && !slices.Contains(told.Behind, s.Observer) {
 					t.Errorf("progress %+v, then a list of %s that lacks the change", told, s.Position)
 				}
 			}

@@ -27,7 +27,7 @@ func TestObserveThenChange(t *testing.T) {
 		r := newRig(t, Config{})
 		r.put(1, 2)
 		s := r.observe("/items")
-		if s.Seq != 0 || len(s.Epoch) < 16 || len(s.Items) != 2 || s.PrimaryKey != "id" || s.KeyType != wire.KeyInteger {
+		if s.Seq != 0 || len(s.Epoch) < 16 || s.Items.Len() != 2 || s.PrimaryKey != "id" || s.KeyType != wire.KeyInteger {
 			t.Errorf("snapshot %+v", s)
 		}
 		if s.Position != r.db.Position() {
@@ -85,8 +85,8 @@ func TestAnswerContainsEveryEarlierWrite(t *testing.T) {
 		r.observe("/items")
 		for id := int64(1); id <= 20; id++ {
 			r.put(id) // paced: the observer itself would not run for an hour
-			if s := r.observe("/items"); len(s.Items) != int(id) {
-				t.Fatalf("after %d writes the answer has %d items", id, len(s.Items))
+			if s := r.observe("/items"); s.Items.Len() != int(id) {
+				t.Fatalf("after %d writes the answer has %d items", id, s.Items.Len())
 			}
 		}
 	})
@@ -361,7 +361,7 @@ func TestNotFoundFills(t *testing.T) {
 			}
 			_, _ = w.Write([]byte(`{"id":1}`))
 		})
-		if s := r.observe("/one"); len(s.Items) != 0 {
+		if s := r.observe("/one"); s.Items.Len() != 0 {
 			t.Fatalf("items %v", s.Items)
 		}
 		r.put(1)
@@ -391,7 +391,7 @@ func TestResumeFromTheLog(t *testing.T) {
 		if got := ask(s.Epoch, 5).Resumed; got == nil || len(got.Changes) != 0 {
 			t.Errorf("resume at 5 of 5: %+v", got)
 		}
-		if got := ask(s.Epoch, 1).Snapshot; got == nil || got.Seq != 5 || len(got.Items) != 5 {
+		if got := ask(s.Epoch, 1).Snapshot; got == nil || got.Seq != 5 || got.Items.Len() != 5 {
 			t.Errorf("resume behind the log: %+v", got)
 		}
 		if got := ask("another", 5).Snapshot; got == nil {
@@ -438,7 +438,7 @@ func TestLingerAndClear(t *testing.T) {
 			t.Errorf("%d evaluations though nobody watches", n)
 		}
 		again := r.observe("/items")
-		if again.Epoch != first.Epoch || again.Seq != 1 || len(again.Items) != 1 {
+		if again.Epoch != first.Epoch || again.Seq != 1 || again.Items.Len() != 1 {
 			t.Errorf("within the linger: %+v", again)
 		}
 		leave()
