@@ -113,7 +113,8 @@ type Reader interface {
 // Rows are a part of a plan's result: the window, and a reserve on both sides.
 type Rows struct {
 	// Before is how many rows of the result stand before the first of List,
-	// Total how many there are (0 where not Counted).
+	// Total how many there are (0 where not Counted). Of an empty List behind
+	// the last row Before says nothing: it is the place that was read from.
 	Before, Total int
 	// More: rows of the result follow the last of List.
 	More bool

@@ -1,0 +1,182 @@
+package ivm
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/wakeful-dev/wakeful/diff"
+)
+
+// placed is an item at an index of a list.
+type placed struct {
+	at   int
+	item diff.Item
+}
+
+// script returns the ops from one list to the next, in the order and with the
+// promises of diff.Between. out are the items of the old list that are not in
+// the new one, or may stand elsewhere in it or be other than before; in are
+// those of the new list. Each is in the order of its list. All other items are
+// in both lists, the same and in the same order; they stay where they are.
+func script(out, in []placed) []diff.Op {
+	s := &scripting{out: out, in: in}
+	s.match()
+	s.keep()
+	s.remove()
+	s.place()
+	return s.ops
+}
+
+// scripting is the making of one script. An item's gap is how many of the items
+// that are in neither out nor in stand before it.
+type scripting struct {
+	out, in []placed
+	from    []int // in → place in out, -1 for none
+	kept    []bool
+	stay    []bool  // of out
+	waiting fenwick // those of out that are still to be moved
+	ops     []diff.Op
+}
+
+func (s *scripting) match() {
+	s.from = make([]int, len(s.in))
+	s.kept = make([]bool, len(s.out))
+	s.stay = make([]bool, len(s.out))
+	if len(s.out) == 1 && len(s.in) == 1 {
+		if s.from[0] = -1; s.out[0].item.Key == s.in[0].item.Key {
+			s.from[0], s.kept[0] = 0, true
+		}
+		return
+	}
+	places := make(map[string]int, len(s.out))
+	for i := range s.out {
+		places[s.out[i].item.Key] = i
+	}
+	for j := range s.in {
+		i, ok := places[s.in[j].item.Key]
+		if !ok {
+			i = -1
+		} else {
+			s.kept[i] = true
+		}
+		s.from[j] = i
+	}
+}
+
+func (s *scripting) gapOut(i int) int { return s.out[i].at - i }
+func (s *scripting) gapIn(j int) int  { return s.in[j].at - j }
+
+// keep finds the items that stay: of those that stand in the gap where they
+// stood, a longest run in the same order.
+func (s *scripting) keep() {
+	var run []int // of out, those of one gap in the order of in
+	gap := -1
+	for j, i := range s.from {
+		if i < 0 || s.gapOut(i) != s.gapIn(j) {
+			continue
+		}
+		if g := s.gapIn(j); g != gap {
+			s.keepLongest(run)
+			run, gap = run[:0], g
+		}
+		run = append(run, i)
+	}
+	s.keepLongest(run)
+}
+
+func (s *scripting) keepLongest(run []int) {
+	if slices.IsSorted(run) {
+		for _, i := range run {
+			s.stay[i] = true
+		}
+		return
+	}
+	var tails []int // place in run of the least last value of a rising part, by its length - 1
+	prev := make([]int, len(run))
+	for i, v := range run {
+		at, _ := slices.BinarySearchFunc(tails, v, func(tail, v int) int { return cmp.Compare(run[tail], v) })
+		prev[i] = -1
+		if at > 0 {
+			prev[i] = tails[at-1]
+		}
+		if at == len(tails) {
+			tails = append(tails, i)
+		} else {
+			tails[at] = i
+		}
+	}
+	for i := tails[len(tails)-1]; i >= 0; i = prev[i] {
+		s.stay[run[i]] = true
+	}
+}
+
+func (s *scripting) remove() {
+	gone := 0
+	for i := range s.out {
+		if !s.kept[i] {
+			item := s.out[i].item
+			s.ops = append(s.ops, diff.Op{Kind: diff.Removed, Key: item.Key, At: s.out[i].at - gone, Old: item.Data})
+			gone++
+		}
+	}
+}
+
+// place brings the items of in to their places, in ascending order. An item
+// that is to be moved stands where it stood until its turn, so indices count
+// those that stand ahead of the newest item in place.
+func (s *scripting) place() {
+	s.waiting = make(fenwick, len(s.out)+1)
+	for i := range s.out {
+		if s.kept[i] && !s.stay[i] {
+			s.waiting.add(i, 1)
+		}
+	}
+	passed := 0 // items of out up to the newest item in place
+	stayed := -1
+	ahead := 0 // those among them that wait
+	for j := range s.in {
+		i, gap := s.from[j], s.gapIn(j)
+		if i >= 0 && s.stay[i] {
+			stayed = i
+		}
+		for ; passed < len(s.out) && (s.gapOut(passed) < gap || passed <= stayed); passed++ {
+			ahead += s.waiting.at(passed)
+		}
+		op := diff.Op{Kind: diff.Changed, Key: s.in[j].item.Key, Data: s.in[j].item.Data}
+		switch {
+		case i < 0:
+			op.Kind = diff.Added
+		case s.stay[i]:
+			if op.Old = s.out[i].item.Data; bytes.Equal(op.Old, op.Data) {
+				continue
+			}
+		default:
+			op.Old, op.Moved = s.out[i].item.Data, true
+			s.waiting.add(i, -1)
+			if i < passed {
+				ahead--
+			}
+		}
+		op.At = s.in[j].at + ahead
+		s.ops = append(s.ops, op)
+	}
+}
+
+// fenwick counts by place, and sums the counts before one, in O(log n).
+type fenwick []int
+
+func (f fenwick) add(i, by int) {
+	for i++; i < len(f); i += i & -i {
+		f[i] += by
+	}
+}
+
+func (f fenwick) before(i int) (sum int) {
+	for ; i > 0; i -= i & -i {
+		sum += f[i]
+	}
+	return sum
+}
+
+func (f fenwick) at(i int) int { return f.before(i+1) - f.before(i) }
