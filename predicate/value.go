@@ -142,14 +142,15 @@ func (c Column) textArgument(to []byte, v string) ([]byte, Known) {
 	case Text, Plain:
 		return c.appendText(to, v)
 	case Number:
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-			return appendInteger(to, n), IsKey
-		}
-		if f, err := strconv.ParseFloat(v, 64); err == nil && len(v) < 15 && strings.Trim(v, "-0123456789.") == "" {
-			return appendFloat(to, f)
-		}
-		if !isNumber(v) {
-			return c.appendText(to, v)
+		switch v, known := readNumber(v); v := v.(type) {
+		case int64:
+			return appendInteger(to, v), IsKey
+		case float64:
+			return appendFloat(to, v)
+		case string:
+			if known {
+				return c.appendText(to, v)
+			}
 		}
 	}
 	return to, Unknown

@@ -38,27 +38,10 @@ var sqlite = &dialect{
 	params:    "?:@$",
 	likeFolds: true,
 	rowids:    []string{"rowid", "_rowid_", "oid"},
-	kind:      sqliteKind,
+	kind:      predicate.SQLiteKind,
 	collations: map[string]predicate.Collation{
 		"": predicate.Binary, "binary": predicate.Binary, "nocase": predicate.NoCase, "rtrim": predicate.RTrim,
 	},
-}
-
-// sqliteKind follows the rules of SQLite for the affinity of a declared type.
-// ANY means one thing in a strict table and another elsewhere.
-func sqliteKind(declared string) predicate.Kind {
-	t := strings.ToUpper(declared)
-	switch {
-	case strings.Contains(t, "INT"):
-		return predicate.Number
-	case strings.Contains(t, "CHAR"), strings.Contains(t, "CLOB"), strings.Contains(t, "TEXT"):
-		return predicate.Text
-	case t == "", strings.Contains(t, "BLOB"):
-		return predicate.Plain
-	case t == "ANY":
-		return predicate.Unfit
-	}
-	return predicate.Number // REAL and NUMERIC
 }
 
 // column is a column of a table with how it compares.
