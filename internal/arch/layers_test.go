@@ -19,6 +19,7 @@ var layers = [][]string{
 	{"source", "predicate", "wire", "internal/follow"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value"},
+	{"where"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},

@@ -170,18 +170,11 @@ func (s *session) skipTo(sub *sub, st *state) {
 	if st == nil || sub.at == st.tail {
 		return
 	}
-	var set, later keySet
+	var set keySet
 	set.add(sub.held...)
-	later.add(sub.later...)
-	beyond := sub.beyond
-	e, last := sub.at, sub.shown(st).tail
+	e := sub.at
 	for e != nil && e != st.tail {
-		beyond = beyond || e == last
-		switch e = e.next.Load(); {
-		case e == nil || s.version == version2:
-		case beyond:
-			later.add(e.keys...)
-		default:
+		if e = e.next.Load(); e != nil && s.version != version2 {
 			set.add(e.keys...)
 		}
 	}
@@ -189,7 +182,7 @@ func (s *session) skipTo(sub *sub, st *state) {
 		return // the cursor is ahead of the state that is just being replaced
 	}
 	if s.version != version2 {
-		sub.held, sub.later, sub.beyond = set.keys, later.keys, beyond
+		sub.held = set.keys
 	}
 	if sub.at.epoch != st.tail.epoch && sub.fallen != wire.ReasonSubscribe {
 		sub.fallen = wire.ReasonEpoch

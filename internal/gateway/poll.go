@@ -67,10 +67,12 @@ func (g *Gateway) poll(w http.ResponseWriter, r *http.Request, view *mark.View) 
 			fmt.Sprintf("%d polls of this client are being held: one for each list is enough", g.Limits.Polls))
 	}
 	p := &poll{gateway: g, view: view, wait: wait, after: want.after}
+	p.feed, p.grant = g.hold(want)
 	control := http.NewResponseController(w)
 	// Nobody minds where it cannot be set: then the server's own is not known either.
 	_ = control.SetWriteDeadline(time.Now().Add(wait + g.AnswerWait + min(g.Limits.Stall, time.Hour)))
-	out := p.serve(r, want)
+	out := p.run(r.Context(), r.Header)
+	p.release()
 	g.leavePoll(account) // before the answer: the client polls again when it has it
 	switch {
 	case out.problem != nil:
@@ -85,27 +87,11 @@ func (g *Gateway) poll(w http.ResponseWriter, r *http.Request, view *mark.View) 
 	return nil
 }
 
-// serve waits for what the poll is to be answered with: nothing where the client
-// has gone. One whose scope is another meanwhile is answered with the list of
-// that.
-func (p *poll) serve(r *http.Request, want *subscription) polled {
+// run waits for what the poll is to be answered with: nothing where the client
+// has gone.
+func (p *poll) run(ctx context.Context, header http.Header) polled {
 	over := time.NewTimer(p.wait)
 	defer over.Stop()
-	for aims := 1; ; aims++ {
-		p.feed, p.grant = p.gateway.hold(want)
-		out := p.run(r.Context(), r.Header, over.C)
-		p.release()
-		if out.problem == nil || out.problem.Code != wire.CodeScopeChanged || aims == maxAims {
-			return out
-		}
-		if problem := p.gateway.aimAgain(want); problem != nil {
-			return polled{problem: problem}
-		}
-	}
-}
-
-// run waits for what a list has to answer the poll with.
-func (p *poll) run(ctx context.Context, header http.Header, over <-chan time.Time) polled {
 	held := "" // the tag that the client holds
 	for first := true; ; first = false {
 		out := p.ask(ctx)
@@ -118,41 +104,28 @@ func (p *poll) run(ctx context.Context, header http.Header, over <-chan time.Tim
 		if first && holds(header, out.state.tag()) {
 			held = out.state.tag()
 		}
-		if out = p.hold(ctx, held, over); out != (polled{}) || ctx.Err() != nil {
+		out = p.watch(ctx, held, over.C)
+		if out.state != nil && !out.leaving {
+			out = p.prove(ctx, held)
+		}
+		if out != (polled{}) || ctx.Err() != nil {
 			return out
 		}
 		// The observer has ended. Whether it can begin anew, its view says.
 	}
 }
 
-// hold waits until there is another list than the held one, or nothing to wait
-// for. Whenever rights are in doubt it tries those of the client. It returns
-// nothing where the client has gone or the observer has ended.
-func (p *poll) hold(ctx context.Context, held string, over <-chan time.Time) polled {
-	seen := p.feed.lastDoubt()
-	for {
-		out, doubted := p.watch(ctx, held, over, seen)
-		seen = p.feed.lastDoubt()
-		if out.state != nil && !out.leaving {
-			out = p.prove(ctx, held)
-		}
-		if !doubted || !out.same {
-			return out
-		}
-	}
-}
-
 // prove tries the client's own credentials, and returns what it may have then:
-// nothing where the observer has ended meanwhile, or rights are in doubt again.
+// nothing where the observer has ended meanwhile.
 func (p *poll) prove(ctx context.Context, held string) polled {
 	tr := p.feed.try(ctx, p.grant)
-	st, sure := p.feed.visible(p.grant)
+	st := p.feed.state.Load()
 	switch {
 	case tr.response != nil:
 		return polled{response: tr.response}
 	case tr.verdict != alive:
 		return polled{problem: tr.problem()}
-	case st == nil || !sure:
+	case st == nil:
 		return polled{}
 	}
 	return polled{state: st, same: st.tag() == held}
@@ -179,36 +152,32 @@ func (p *poll) ask(ctx context.Context) polled {
 	}
 	if o.Proven && p.grant.request.Credentials != "" {
 		p.feed.mu.Lock()
-		p.feed.prove(p.grant, time.Now(), 0) // nothing where rights were ever in doubt
+		p.grant.prove(time.Now(), p.gateway.Recheck)
 		p.feed.mu.Unlock()
 	}
 	return polled{state: p.feed.state.Load()}
 }
 
-// watch returns when the list is another than the held one, the time is over,
-// or rights were doubted since the doubt that was seen last. It returns nothing
-// where the client has gone or the observer has ended.
-func (p *poll) watch(ctx context.Context, held string, over <-chan time.Time, seen uint64) (out polled, doubted bool) {
+// watch returns when the list is another than the held one, or the time is
+// over. It returns nothing where the client has gone or the observer has ended.
+func (p *poll) watch(ctx context.Context, held string, over <-chan time.Time) polled {
 	for {
 		turned := p.feed.turning()
 		st := p.feed.state.Load()
 		if st == nil {
-			return polled{}, false
+			return polled{}
 		}
 		if st.tag() != held {
-			return polled{state: st}, false
-		}
-		if p.feed.lastDoubt() != seen {
-			return polled{state: st, same: true}, true
+			return polled{state: st}
 		}
 		select {
 		case <-turned:
 		case <-over:
-			return polled{state: st, same: true}, false
+			return polled{state: st, same: true}
 		case <-p.gateway.leaving:
-			return polled{state: st, same: true, leaving: true}, false
+			return polled{state: st, same: true, leaving: true}
 		case <-ctx.Done():
-			return polled{}, false
+			return polled{}
 		}
 	}
 }
@@ -295,7 +264,7 @@ func (g *Gateway) leavePoll(account string) {
 func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f := g.feedFor(want.observer, want.rights)
+	f := g.feedFor(want.observer, want.identity)
 	f.holding++
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -305,7 +274,7 @@ func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 	if want.view != nil {
 		f.view.Store(want.view)
 	}
-	return f, f.grant(want.request, want.claim.identity)
+	return f, f.grant(want.request)
 }
 
 // release lets the feed go: it stays for SessionTTL, for the next poll.
@@ -317,15 +286,15 @@ func (p *poll) release() {
 }
 
 // unhold is the opposite of hold. It returns when the credentials were proven
-// last, and what that proves.
-func (g *Gateway) unhold(f *feed, t *grant) (proven time.Time, proof uint64) {
+// last.
+func (g *Gateway) unhold(f *feed, t *grant) (proven time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f.holding--
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop(t)
-	return t.proven, t.proof
+	return t.proven
 }
 
 // preflightPoll answers the CORS preflight of a poll by a page of a listed

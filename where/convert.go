@@ -1,0 +1,119 @@
+package where
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wakeful-dev/wakeful/predicate"
+	"github.com/wakeful-dev/wakeful/resource/value"
+	"github.com/wakeful-dev/wakeful/schema"
+)
+
+const (
+	wantText  = "text in UTF-8 without a NUL is wanted"
+	wantSmall = "a text of at most 4096 bytes is wanted"
+	wantValue = "a value is wanted; NULL is asked for with IsNull"
+)
+
+// convert returns a value as the column stores it, or why it cannot be.
+func (t *term) convert(v any) (stored any, why string) {
+	if bad, ok := v.(unfit); ok {
+		return nil, wanted(t.column) + ", not a " + bad.text
+	}
+	if v == nil {
+		return nil, wantValue
+	}
+	if t.op.textual() {
+		return lookedFor(v)
+	}
+	switch x := v.(type) {
+	case time.Time:
+		return fromText(t.column, x.Format(time.RFC3339Nano))
+	case string:
+		v, why = t.fromString(x)
+	case bool:
+		v, why = fromBool(t.column, x)
+	case int64:
+		why = t.takesNumber()
+	case float64:
+		if why = t.takesNumber(); why == "" && (math.IsNaN(x) || t.as.Kind == predicate.Text) {
+			why = wanted(t.column)
+		}
+	case []byte:
+		if !takesBytes(t.column.Type) {
+			why = wanted(t.column)
+		}
+	}
+	if why != "" {
+		return nil, why
+	}
+	converted, _ := t.as.Converted(v)
+	return converted, ""
+}
+
+func wanted(c *schema.Column) string { return value.Wanted(c.Type).Error() }
+
+func fromText(c *schema.Column, text string) (any, string) {
+	v, err := value.FromText(c, text)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return v, ""
+}
+
+// fromString reads what is written as a URL would have it. Of a column that
+// takes anything it is the text itself.
+func (t *term) fromString(text string) (any, string) {
+	switch {
+	case !utf8.ValidString(text):
+		return nil, wantText
+	case t.column.Type == schema.Any:
+		return text, ""
+	}
+	v, why := fromText(t.column, text)
+	if f, ok := v.(float64); ok && math.IsNaN(f) {
+		return nil, "a number is wanted: nothing compares with NaN"
+	}
+	return v, why
+}
+
+func fromBool(c *schema.Column, yes bool) (any, string) {
+	switch c.Type {
+	case schema.Boolean, schema.Integer, schema.Decimal, schema.Any:
+		if yes {
+			return int64(1), ""
+		}
+		return int64(0), ""
+	}
+	return nil, wanted(c)
+}
+
+func (t *term) takesNumber() string {
+	switch t.column.Type {
+	case schema.Bytes, schema.UUID:
+		return wanted(t.column)
+	}
+	return ""
+}
+
+func takesBytes(t schema.Type) bool {
+	return t == schema.Bytes || t == schema.Any || t == schema.UUID || t == schema.JSON
+}
+
+// lookedFor is the text that a textual condition looks for.
+func lookedFor(v any) (any, string) {
+	text, ok := v.(string)
+	switch {
+	case !ok, !utf8.ValidString(text), strings.IndexByte(text, 0) >= 0:
+		return nil, wantText
+	case len(text) > maxText:
+		return nil, wantSmall
+	}
+	return text, ""
+}
+
+// digits is what a number looks like to a textual condition.
+func digits(n int64) string { return strconv.FormatInt(n, 10) }
