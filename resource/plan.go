@@ -1,0 +1,69 @@
+package resource
+
+import (
+	"slices"
+
+	"github.com/wakeful-dev/wakeful/internal/ivm"
+	"github.com/wakeful-dev/wakeful/where"
+)
+
+// reading is one list or one row, as it is asked of the database. Its plan
+// says the same to package ivm.
+type reading struct {
+	*layout
+	plan  ivm.Plan
+	match *where.Bound
+	every bool // match is true of every row
+	order []term
+	// body is the statement behind its SELECT, with the placeholders of the
+	// window last, args the arguments before those.
+	body []byte
+	args []any
+}
+
+var everyRow = where.All().Canonical()
+
+// readingOf makes the reading of a condition. kept says that a plan is wanted
+// too, which reads what it decides by.
+func (l *layout) readingOf(e where.Expr, order []term, w window, kept bool) (*reading, error) {
+	match, err := where.Bind(e, l.table, l.schema)
+	if err != nil {
+		return nil, err
+	}
+	p := &reading{layout: l, match: match, every: e.Canonical() == everyRow, order: order}
+	p.plan = ivm.Plan{
+		Reader: l, Query: p, Table: l.table.Name, Columns: l.columns,
+		Offset: w.offset, Limit: w.limit, Counted: w.counted(), Item: l.item,
+	}
+	add := func(column string) {
+		if !slices.Contains(p.plan.Columns, column) {
+			p.plan.Columns = append(slices.Clip(p.plan.Columns), column)
+		}
+	}
+	for _, t := range order {
+		add(t.column.Name)
+	}
+	if kept {
+		for _, column := range match.Columns() {
+			add(column)
+		}
+		p.keep()
+	}
+	p.write()
+	return p, nil
+}
+
+// keep adds to the plan what it takes to keep the list.
+func (p *reading) keep() {
+	if !p.every {
+		p.plan.Match = p.match.Match(p.plan.Columns)
+	}
+	p.plan.Order = make([]ivm.Term, len(p.order))
+	for i, at := range places(p.plan.Columns, p.order) {
+		t := p.order[i]
+		p.plan.Order[i] = ivm.Term{Column: at, Desc: t.desc, NullsLast: t.desc, As: where.Compares(t.column, p.schema)}
+	}
+	for _, n := range p.nested {
+		p.plan.Nested = append(p.plan.Nested, n.Nested)
+	}
+}

@@ -1,0 +1,157 @@
+package resource
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/wakeful-dev/wakeful/internal/ivm"
+)
+
+// The most that one statement has: SQLite takes 500 arms of a UNION and 32,766
+// arguments.
+const (
+	maxArms = 400
+	maxArgs = 30_000
+)
+
+// Read reads the rows that results of the plans begin with. It implements
+// ivm.Reader.
+func (l *layout) Read(ctx context.Context, plans []*ivm.Plan) ([]*ivm.Rows, error) {
+	now, err := l.Catalog.Schema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.Version != l.schema.Version {
+		return nil, ivm.ErrStale
+	}
+	asked := make([]asking, len(plans))
+	for i, plan := range plans {
+		p, ok := plan.Query.(*reading)
+		if !ok || p.layout != l {
+			return nil, ivm.ErrStale
+		}
+		asked[i] = p.withReserve()
+	}
+	perStatement := min(maxArms, max(1, maxArgs/(len(asked[0].args)+3)))
+	for part := range slices.Chunk(asked, perStatement) {
+		if err := l.ask(ctx, part); err != nil {
+			return nil, err
+		}
+	}
+	list := make([]*ivm.Rows, len(asked))
+	for i := range asked {
+		list[i] = asked[i].rows
+	}
+	return list, l.fill(ctx, list)
+}
+
+// asking is a reading and the part of its list that is read.
+type asking struct {
+	*reading
+	from, limit int
+	rows        *ivm.Rows
+}
+
+// withReserve asks for the window, a reserve on both sides of it, and whether
+// there is more.
+func (p *reading) withReserve() asking {
+	if p.plan.Single {
+		return p.exactly()
+	}
+	reserve := ivm.Reserve(p.plan.Limit)
+	before := min(p.plan.Offset, reserve)
+	return p.part(p.plan.Offset-before, before+p.plan.Limit+reserve)
+}
+
+// exactly asks for the window.
+func (p *reading) exactly() asking { return p.part(p.plan.Offset, max(p.plan.Limit, 1)) }
+
+func (p *reading) part(from, limit int) asking {
+	return asking{reading: p, from: from, limit: limit, rows: &ivm.Rows{Before: from}}
+}
+
+// ask reads lists of one shape in one statement.
+func (l *layout) ask(ctx context.Context, asked []asking) error {
+	text, args := union(asked)
+	rows, err := l.DB.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // what it could say, Err says
+	if err := take(rows, asked); err != nil {
+		return err
+	}
+	for i := range asked {
+		if err := asked[i].finish(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// union writes the statement for all of the lists. Each row of it says first
+// which one it is of, where there are several.
+func union(asked []asking) (text string, args []any) {
+	if len(asked) == 1 {
+		a := asked[0]
+		return "SELECT " + string(a.body), append(slices.Clip(a.args), a.limit+1, a.from)
+	}
+	const arm, between = "SELECT * FROM (SELECT ?, ", ") UNION ALL "
+	body := asked[0].body
+	b := make([]byte, 0, len(asked)*(len(arm)+len(body)+len(between)))
+	for i, a := range asked {
+		if i > 0 {
+			b = append(b, between...)
+		}
+		b = append(append(b, arm...), body...)
+		args = append(append(append(args, i), a.args...), a.limit+1, a.from)
+	}
+	return string(append(b, ')')), args
+}
+
+// take reads the rows of a union.
+func take(rows *sql.Rows, asked []asking) error {
+	columns := len(asked[0].plan.Columns)
+	var which, total int64
+	var dest []any
+	if len(asked) > 1 {
+		dest = append(dest, &which)
+	}
+	if asked[0].plan.Counted {
+		dest = append(dest, &total)
+	}
+	first := len(dest)
+	dest = append(dest, make([]any, columns)...)
+	var space []any
+	for rows.Next() {
+		if len(space) < columns {
+			space = make([]any, columns*min(64, asked[0].limit+1))
+		}
+		values := space[:columns:columns]
+		space = space[columns:]
+		for i := range values {
+			dest[first+i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		a := &asked[which]
+		a.rows.Total = int(total)
+		if len(a.rows.List) == a.limit {
+			a.rows.More = true
+			continue
+		}
+		a.rows.List = append(a.rows.List, ivm.Row{Values: values})
+	}
+	return rows.Err()
+}
+
+// finish counts where no row has said how many there are.
+func (a *asking) finish(ctx context.Context) error {
+	if len(a.rows.List) > 0 || !a.plan.Counted || a.from == 0 {
+		return nil
+	}
+	text, args := a.count()
+	return a.DB.QueryRowContext(ctx, text, args...).Scan(&a.rows.Total)
+}

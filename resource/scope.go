@@ -1,0 +1,46 @@
+package resource
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+
+	"github.com/wakeful-dev/wakeful/where"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// fingerprint stands for what an answer depends on beside its URL: the rows
+// that the request may see and filter by, and the scheme, which the links of a
+// page have in them.
+func (c *call) fingerprint() string {
+	h := sha256.New()
+	for _, text := range c.rights() {
+		h.Write([]byte(text))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (c *call) rights() []string {
+	texts := []string{scheme(c.r), c.scope.Canonical()}
+	for _, e := range c.reached {
+		texts = append(texts, e.Canonical())
+	}
+	return texts
+}
+
+// unbound answers for a condition that is none of the table. What a request
+// says has been read by the columns' types, so it is mostly the scope's fault.
+func (c *call) unbound(err error) *wire.Problem {
+	if _, bad := where.Bind(c.scope, c.table, c.schema); bad != nil {
+		return c.unavailable("bind the scope", bad)
+	}
+	var of *where.Error
+	if errors.As(err, &of) {
+		wrong := &complaints{}
+		wrong.add(wire.CodeBadParameter, of.Column, "%s", of.Why)
+		return wrong.problem()
+	}
+	return wire.NewProblem(http.StatusBadRequest, wire.CodeBadParameter, err.Error())
+}
