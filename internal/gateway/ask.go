@@ -21,23 +21,23 @@ type ask struct {
 
 // ask sends a question about an observer. Its feed stays for as long as the
 // question is not answered.
-func (g *Gateway) ask(identity string, message *bus.Observe, answer func(*bus.Observed, *wakes)) {
-	if !g.note(identity, message, answer) {
+func (g *Gateway) ask(of rights, message *bus.Observe, answer func(*bus.Observed, *wakes)) {
+	if !g.note(of, message, answer) {
 		answer(&bus.Observed{Problem: goingAway()}, g.newWakes())
 	}
 }
 
 // note sends a question, unless the gateway is closing.
-func (g *Gateway) note(identity string, message *bus.Observe, answer func(*bus.Observed, *wakes)) bool {
+func (g *Gateway) note(of rights, message *bus.Observe, answer func(*bus.Observed, *wakes)) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closing {
 		return false
 	}
-	f := g.feedFor(message.Observer, identity)
+	f := g.feedFor(message.Observer, of)
 	f.asking++
 	g.lastAsk++
-	message.ID, message.Identity = g.lastAsk, identity
+	message.ID, message.Identity, message.Scope = g.lastAsk, of.identity, of.scope
 	g.asks[message.ID] = &ask{feed: f, message: message, answer: answer}
 	g.send(message)
 	return true
@@ -45,10 +45,13 @@ func (g *Gateway) note(identity string, message *bus.Observe, answer func(*bus.O
 
 // feedFor returns the feed of an observer, which it begins where there is none.
 // g.mu is held.
-func (g *Gateway) feedFor(observer, identity string) *feed {
+func (g *Gateway) feedFor(observer string, of rights) *feed {
 	f := g.feeds[observer]
 	if f == nil {
-		f = &feed{gateway: g, observer: observer, identity: identity, unused: time.Now()}
+		f = &feed{gateway: g, observer: observer, rights: of, unused: time.Now()}
+		if of.scope != "" {
+			f.doubted = g.doubts.Add(1) // nobody is let in unseen
+		}
 		g.feeds[observer] = f
 		g.alone.add(f)
 	}
@@ -73,6 +76,7 @@ func (g *Gateway) observed(o *bus.Observed) {
 		return // answered before: the question was sent twice
 	}
 	w := g.newWakes()
+	a.feed.rejoin(o)
 	switch {
 	case o.Snapshot != nil:
 		a.feed.restate(o.Snapshot, w)
@@ -110,7 +114,7 @@ func (g *Gateway) reask(f *feed) {
 	g.catching++
 	g.progress.Store(nil)
 	g.mu.Unlock()
-	g.ask(f.identity, message, func(o *bus.Observed, w *wakes) {
+	g.ask(f.rights, message, func(o *bus.Observed, w *wakes) {
 		g.mu.Lock()
 		g.catching--
 		g.mu.Unlock()
@@ -153,6 +157,7 @@ func (g *Gateway) linkLost(string) {
 	g.mu.Unlock()
 	for _, f := range feeds {
 		if f.state.Load() != nil {
+			f.lose()
 			g.reask(f)
 		}
 	}

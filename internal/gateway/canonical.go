@@ -98,11 +98,18 @@ func busRequest(r *http.Request) *bus.Request {
 	return &bus.Request{URL: target, Host: r.Host, Header: header, RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil}
 }
 
-// observerID names an observer: equal for equal canonical requests of one
-// identity, and not to be guessed without the key.
-func (g *Gateway) observerID(host, target, identity string, header http.Header) string {
+// rights says whose an observer's list is: an identity's, or everybody's who
+// may see the same rows. Of these at most one is not "".
+type rights struct {
+	identity string // hash
+	scope    string // as the route says it
+}
+
+// observerID names an observer: equal for equal canonical requests with the same
+// rights, and not to be guessed without the key.
+func (g *Gateway) observerID(host, target string, rights rights, header http.Header) string {
 	if planted.Is(planted.IdentityMixed) {
-		identity = ""
+		rights.identity = ""
 	}
 	mac := g.mac()
 	defer g.macs.Put(mac)
@@ -125,7 +132,11 @@ func (g *Gateway) observerID(host, target, identity string, header http.Header) 
 	for _, name := range names {
 		fields(mac, name, header[name])
 	}
-	field(mac, identity)
+	field(mac, rights.identity)
+	if rights.scope != "" {
+		field(mac, "scope")
+		field(mac, rights.scope)
+	}
 	return hex.EncodeToString(mac.Sum(nil))
 }
 

@@ -15,7 +15,7 @@ func idOf(t *testing.T, g *Gateway, target, identity string, view *mark.View, li
 		r.Header.Add(lines[i], lines[i+1])
 	}
 	request := busRequest(r)
-	return g.observerID(request.Host, request.URL, identity, canonicalHeaders(request.Header, view))
+	return g.observerID(request.Host, request.URL, rights{identity: identity}, canonicalHeaders(request.Header, view))
 }
 
 func testGateway(t *testing.T) *Gateway {
@@ -56,7 +56,7 @@ func TestObserversAreToldApart(t *testing.T) {
 		{"identity like a header value", "http://h/a", "1", "", ""},
 		{"language", "http://h/a", "", "Accept-Language", "de"},
 	}
-	seen := map[string]string{g.observerID("h", "/a?x=%zz", "", nil): "broken escape"}
+	seen := map[string]string{g.observerID("h", "/a?x=%zz", rights{}, nil): "broken escape"}
 	for _, tt := range different {
 		var lines []string
 		if tt.header != "" {
@@ -144,8 +144,8 @@ func FuzzObserverID(f *testing.F) {
 	f.Add("a=1&a=2", "a=2&a=1", "", "")
 	f.Fuzz(func(t *testing.T, q1, q2, h1, h2 string) {
 		g := &Gateway{idKey: []byte("k")}
-		one := g.observerID("h", "/?"+q1, "", http.Header{"X": {h1}})
-		two := g.observerID("h", "/?"+q2, "", http.Header{"X": {h2}})
+		one := g.observerID("h", "/?"+q1, rights{}, http.Header{"X": {h1}})
+		two := g.observerID("h", "/?"+q2, rights{}, http.Header{"X": {h2}})
 		p1, exact1 := splitQuery(q1)
 		p2, exact2 := splitQuery(q2)
 		same := h1 == h2 && exact1 == exact2 && equalParams(p1, p2) && (exact1 || q1 == q2)

@@ -23,8 +23,9 @@ func isCredential(name string) bool {
 // evaluated takes from a request the credentials that its identity does not
 // rest on, and returns it. Requests of equal identity share a list, which is
 // evaluated with the credentials of one of them: a cookie that did not count
-// would give its owner's rows to all of them.
-func (g *Gateway) evaluated(request *bus.Request, identity string) *bus.Request {
+// would give its owner's rows to all of them. Where the route says a scope even
+// nobody has credentials: the scope may be another tomorrow.
+func (g *Gateway) evaluated(request *bus.Request, identity string, scoped bool) *bus.Request {
 	header := http.Header(request.Header)
 	switch {
 	case g.byCookies:
@@ -33,7 +34,7 @@ func (g *Gateway) evaluated(request *bus.Request, identity string) *bus.Request 
 		header.Del("Authorization")
 		header.Del("Cookie")
 	}
-	if identity != "" {
+	if identity != "" || scoped {
 		request.Credentials = g.credentials(header)
 	}
 	return request

@@ -21,7 +21,8 @@ type dormant struct {
 	Header     http.Header  `json:"header,omitempty"` // of the canonical request
 	PrimaryKey string       `json:"primary_key"`
 	KeyType    wire.KeyType `json:"key_type"`
-	Held       []string     `json:"held"` // every key that the client may hold
+	Held       []string     `json:"held"`             // every key that the client may hold
+	Scoped     bool         `json:"scoped,omitempty"` // whose it is only the route can tell
 }
 
 // keptHeaders lists the headers of a canonical request that are surely no
@@ -31,7 +32,7 @@ var keptHeaders = []string{"Accept", "Accept-Language", "X-Forwarded-Host", "X-F
 
 // remember makes what is kept of a subscription. s.mu is held.
 func (sub *sub) remember() *dormant {
-	st := sub.feed.state.Load()
+	st := sub.shown(sub.feed.state.Load())
 	if st == nil {
 		return nil
 	}
@@ -40,6 +41,7 @@ func (sub *sub) remember() *dormant {
 	d := &dormant{
 		Observer: sub.feed.observer, Host: sub.request.Host, URL: sub.request.URL, Header: http.Header{},
 		PrimaryKey: st.PrimaryKey, KeyType: st.KeyType, Held: held.keys,
+		Scoped: sub.feed.scope != "",
 	}
 	canonical := canonicalHeaders(sub.request.Header, sub.feed.view.Load())
 	for _, name := range keptHeaders {
@@ -114,35 +116,61 @@ func (g *Gateway) revive(s *session, who *claim, p *peer) {
 }
 
 func (g *Gateway) awaken(s *session, d *dormant, who *claim, p *peer) {
-	identity := who.identity
-	if g.observerID(d.Host, d.URL, "", d.Header) == d.Observer {
-		identity = "" // a public view's, or what nobody has to prove anything for
-	}
-	if g.observerID(d.Host, d.URL, identity, d.Header) != d.Observer {
-		s.finishDormant(d, wire.Closed{Observer: d.Observer, Code: wire.CodePermissionRevoked})
-		return
-	}
 	header := d.Header.Clone()
 	for name, values := range p.header {
 		if _, ok := header[name]; !ok {
 			header[name] = values
 		}
 	}
-	request := g.evaluated(&bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}, identity)
-	want := &subscription{session: s.id, claim: who, identity: identity, observer: d.Observer, request: request, asleep: d}
+	request := &bus.Request{URL: d.URL, Host: d.Host, Header: header, RemoteAddr: p.address, TLS: p.tls != nil}
+	want := &subscription{session: s.id, claim: who, observer: d.Observer, asleep: d}
+	if d.Scoped {
+		g.background(func() { g.awakenScoped(s, d, want, request) })
+		return
+	}
+	want.identity = who.identity
+	if g.observerID(d.Host, d.URL, rights{}, d.Header) == d.Observer {
+		want.identity = "" // a public view's, or what nobody has to prove anything for
+	}
+	if g.observerID(d.Host, d.URL, want.rights, d.Header) != d.Observer {
+		s.finishDormant(d, wire.Closed{Observer: d.Observer, Code: wire.CodePermissionRevoked})
+		return
+	}
+	want.request = g.evaluated(request, want.identity, false)
 	g.awakenAs(s, d, want)
+}
+
+// awakenScoped asks the route whether the list is still that of who came back.
+// One that cannot say it now leaves the list asleep.
+func (g *Gateway) awakenScoped(s *session, d *dormant, want *subscription, request *bus.Request) {
+	r, err := requestAnew(context.Background(), request)
+	if err != nil {
+		return // it was one once
+	}
+	want.asked = r
+	problem := g.aimAgain(want)
+	switch {
+	case problem == nil && want.observer == d.Observer:
+		g.awakenAs(s, d, want)
+		return
+	case problem == nil:
+		s.finishDormant(d, wire.Closed{Observer: d.Observer, Code: wire.CodeScopeChanged, Detail: scopeChanged})
+	case problem.Code == wire.CodePermissionRevoked:
+		s.finishDormant(d, wire.Closed{Observer: d.Observer, Code: problem.Code})
+	}
+	s.wake()
 }
 
 // awakenAs asks the worker for a list that a client holds. Where nobody showed
 // it to the credentials that brought the client back, they are tried first.
 func (g *Gateway) awakenAs(s *session, d *dormant, want *subscription) {
 	message := &bus.Observe{Observer: d.Observer, Request: *want.request, Vouched: want.vouched}
-	g.ask(want.identity, message, func(o *bus.Observed, w *wakes) {
+	g.ask(want.rights, message, func(o *bus.Observed, w *wakes) {
 		if g.session(s.id) != s {
 			return
 		}
 		closed := closedBy(o)
-		if want.untried(o) {
+		if g.untried(want, o) {
 			g.background(func() { g.awakenTried(s, d, want) })
 			return
 		}
@@ -161,14 +189,11 @@ func (g *Gateway) awakenAs(s *session, d *dormant, want *subscription) {
 }
 
 func (g *Gateway) awakenTried(s *session, d *dormant, want *subscription) {
-	f, t := g.hold(want)
-	tr := f.try(context.Background(), t) // ends by itself
-	want.proven = g.unhold(f, t)
+	tr := g.tryFor(context.Background(), want) // ends by itself
 	switch tr.verdict {
 	case alive:
-		want.vouched = true
 		g.awakenAs(s, d, want)
-	case revoked, unfit:
+	case revoked, unfit, moved:
 		s.finishDormant(d, tr.closed(d.Observer))
 		s.wake()
 	} // else it sleeps until the client comes again

@@ -20,7 +20,7 @@ import (
 type feed struct {
 	gateway  *Gateway
 	observer string
-	identity string // hash; who may resume it
+	rights   // who may resume it
 
 	state atomic.Pointer[state]     // nil until the worker answered
 	view  atomic.Pointer[mark.View] // what the route says, where a client came over it
@@ -38,14 +38,20 @@ type feed struct {
 	gone      bool // no longer in Gateway.feeds: nobody may attach
 	reasking  bool // its state is asked again
 	contested bool // it is being found out whose credentials carry it on
-	request   *bus.Request
-	subs      []*sub
-	unused    time.Time // since when nobody follows
-	polled    time.Time // when the last poll ended
-	grants    map[string]*grant
-	turned    chan struct{} // closed when the list changes; nil where nobody waits
-	log       []*entry      // log[0] is the point where the log begins: nobody reads its body
-	logBytes  int
+	// doubted is the number of the last doubt of who may see the list: what was
+	// proven before it counts no more. 0: there never was one, and the worker
+	// vouches for those whom it showed the list. adrift: a doubt may have been
+	// missed; nothing is proven before the worker has answered.
+	doubted  uint64
+	adrift   bool
+	request  *bus.Request
+	subs     []*sub
+	unused   time.Time // since when nobody follows
+	polled   time.Time // when the last poll ended
+	grants   map[string]*grant
+	turned   chan struct{} // closed when the list changes; nil where nobody waits
+	log      []*entry      // log[0] is the point where the log begins: nobody reads its body
+	logBytes int
 }
 
 // apply publishes the next diff. One that does not follow what is here makes
@@ -291,9 +297,6 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	subs := f.subs
 	f.subs = nil
 	f.contested = false
-	for _, sub := range subs {
-		f.let(sub)
-	}
 	f.unused = time.Now()
 	f.gateway.alone.add(f)
 	st := f.state.Load()
@@ -303,9 +306,10 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	for _, sub := range subs {
 		s := sub.session
 		s.mu.Lock()
-		s.end(sub, st, closed)
+		s.end(sub, sub.shown(st), closed)
 		w.add(s)
 		s.mu.Unlock()
+		f.let(sub)
 	}
 	f.mu.Unlock()
 	f.gateway.record(event.Event{Kind: event.ObserverEnded, Observer: short(f.observer), Code: string(closed.Code)})

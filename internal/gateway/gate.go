@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
@@ -19,7 +20,10 @@ func (s *session) gate(sub *sub) {
 // ungate sends it. s.mu is held.
 func (s *session) ungate(sub *sub) {
 	if sub.gated {
-		sub.gated = false
+		sub.gated, sub.until, sub.beyond = false, nil, false
+		if len(sub.later) > 0 {
+			sub.held, sub.later = slices.Concat(sub.held, sub.later), nil
+		}
 		s.awaitLocked(sub.feed.observer, -1)
 		if s.subs.of(sub.feed.observer) == sub {
 			s.enqueue(sub)
@@ -28,25 +32,32 @@ func (s *session) ungate(sub *sub) {
 }
 
 // settle does what the app's answer means for the subscribers with these
-// credentials, and for nobody else.
-func (f *feed) settle(t *grant, tr *trial) {
+// credentials, and for nobody else. It reports false where that was said too
+// early: the app is to be asked again.
+func (f *feed) settle(t *grant, tr *trial) bool {
 	g, now := f.gateway, time.Now()
 	w := g.newWakes()
 	fresh := false // nobody had shown these to the app
 	f.mu.Lock()
+	if tr.verdict == alive && tr.proof != f.doubted {
+		f.mu.Unlock()
+		return false
+	}
 	t.trial = nil
 	switch tr.verdict {
 	case alive:
-		fresh = t.proven.IsZero() && t.following > 0 && (f.request == nil || f.request.Credentials != t.request.Credentials)
-		f.admit(t, w)
-		t.prove(now, g.Recheck)
-	case revoked, unfit:
-		t.proven = time.Time{}
+		if f.proves(tr.proof) {
+			fresh = t.proven.IsZero() && t.following > 0 && (f.request == nil || f.request.Credentials != t.request.Credentials)
+			f.admit(t, w)
+			f.prove(t, now, tr.proof)
+		}
+	case revoked, unfit, moved:
+		t.proven, t.proof = time.Time{}, 0
 		f.expel(t, tr.closed(f.observer), w)
 	case unclear:
 		t.failures++
 		t.due = now.Add(min(time.Second<<min(t.failures, 10), g.Recheck))
-		if !t.trusted(now, 2*g.Recheck) {
+		if !t.provenWithin(now, 2*g.Recheck) {
 			f.withhold(t)
 		}
 	}
@@ -56,9 +67,10 @@ func (f *feed) settle(t *grant, tr *trial) {
 	switch {
 	case fresh:
 		g.carry(f, t) // the newest carry the observer on
-	case other != nil && (tr.verdict == revoked || tr.verdict == unfit):
+	case other != nil && tr.ends():
 		g.carry(f, other)
 	}
+	return true
 }
 
 // admit lets the subscribers of a grant go on. f.mu is held.
@@ -78,11 +90,11 @@ func (f *feed) admit(t *grant, w *wakes) {
 	}
 }
 
-// withhold pauses the subscribers of a grant, all of them for nil. f.mu is
-// held.
+// withhold pauses the subscribers of a grant, all that have one for nil. f.mu
+// is held.
 func (f *feed) withhold(t *grant) {
 	for _, sub := range f.subs {
-		if t == nil || sub.grant == t {
+		if sub.grant != nil && (t == nil || sub.grant == t) {
 			sub.session.mu.Lock()
 			sub.session.gate(sub)
 			sub.session.mu.Unlock()
@@ -102,101 +114,11 @@ func (f *feed) expel(t *grant, closed wire.Closed, w *wakes) {
 	for _, sub := range out {
 		s := sub.session
 		s.mu.Lock()
-		s.end(sub, st, closed)
+		s.end(sub, sub.shown(st), closed)
 		w.add(s)
 		s.mu.Unlock()
 		f.remove(sub)
 	}
-}
-
-// carrier is another grant that somebody follows with, the one proven last.
-// f.mu is held.
-func (f *feed) carrier(not *grant) (best *grant) {
-	for _, t := range f.grants {
-		if t != not && t.following > 0 && !t.proven.IsZero() && (best == nil || t.proven.After(best.proven)) {
-			best = t
-		}
-	}
-	return best
-}
-
-// carry has the worker evaluate the observer with the credentials of a grant
-// from now on.
-func (g *Gateway) carry(f *feed, t *grant) {
-	f.mu.Lock()
-	f.request = t.request
-	f.mu.Unlock()
-	message := &bus.Observe{Observer: f.observer, Request: *t.request, Vouched: true}
-	g.ask(f.identity, message, func(*bus.Observed, *wakes) {})
-}
-
-// end takes the worker's word that the observer has ended. Where that was for
-// the credentials that it was evaluated with, those of others may be good: it
-// goes on with them, and nothing is sent until it is known with whose.
-func (f *feed) end(closed wire.Closed, w *wakes) {
-	f.mu.Lock()
-	contested := closed.Code == wire.CodePermissionRevoked && f.identity != "" && len(f.subs) > 0 && f.state.Load() != nil
-	begin := contested && !f.contested
-	if begin {
-		f.contested = true
-		f.withhold(nil)
-		f.turn() // polls ask for themselves
-	}
-	f.mu.Unlock()
-	switch {
-	case begin:
-		f.contest(closed, w)
-	case !contested:
-		f.close(closed, w)
-	}
-}
-
-// contest asks the worker with one subscriber's credentials after the other's,
-// until it answers with a list. No lock is held.
-func (f *feed) contest(closed wire.Closed, w *wakes) {
-	g := f.gateway
-	f.mu.Lock()
-	var t *grant
-	for _, other := range f.grants {
-		if other.following > 0 && (t == nil || other.proven.After(t.proven)) {
-			t = other
-		}
-	}
-	f.contested = t != nil
-	f.mu.Unlock()
-	if t == nil {
-		f.close(closed, w)
-		return
-	}
-	message := &bus.Observe{Observer: f.observer, Request: *t.request, Vouched: true}
-	g.ask(f.identity, message, func(o *bus.Observed, w *wakes) {
-		ended := closedBy(o)
-		switch {
-		case ended == nil:
-			f.resolve(t, w)
-		case ended.Code == wire.CodePermissionRevoked:
-			ended.Observer, ended.Detail = f.observer, closed.Detail
-			f.mu.Lock()
-			f.expel(t, *ended, w)
-			f.mu.Unlock()
-			f.contest(closed, w)
-		default:
-			ended.Observer = f.observer
-			f.close(*ended, w)
-		}
-	})
-}
-
-// resolve goes on with who has good credentials, and tries those of the others.
-func (f *feed) resolve(good *grant, w *wakes) {
-	g := f.gateway
-	f.mu.Lock()
-	f.contested, f.request = false, good.request
-	f.admit(good, w)
-	good.prove(time.Now(), g.Recheck)
-	others := f.questions(func(t *grant) bool { return t != good })
-	f.mu.Unlock()
-	g.conductAll(f, others)
 }
 
 // questions returns a new trial of each grant that somebody follows with and
@@ -282,8 +204,8 @@ func (g *Gateway) regardOne(s *session, sub *sub, who *claim, p *peer) {
 		f.mu.Unlock()
 		return
 	}
-	if p != nil && p.proves() && who.identity == f.identity {
-		f.use(sub, g.withPeer(sub.request, p, f.identity))
+	if p != nil && p.proves() && sub.grant != nil && who.identity == sub.grant.identity && !f.public() {
+		f.use(sub, g.withPeer(sub.request, p, f, who.identity), who.identity)
 	}
 	t, tr := s.doubt(sub)
 	s.mu.Unlock()
@@ -301,7 +223,7 @@ func (s *session) doubt(sub *sub) (*grant, *trial) {
 	if t == nil {
 		return nil, nil
 	}
-	if now := time.Now(); t.trusted(now, s.gateway.trust) {
+	if now := time.Now(); sub.feed.trusts(t, now) {
 		if sub.gated {
 			t.due = now // it waited with other credentials
 		}
@@ -314,12 +236,18 @@ func (s *session) doubt(sub *sub) (*grant, *trial) {
 	return nil, nil
 }
 
+// public reports whether everybody is asked for the same.
+func (f *feed) public() bool {
+	view := f.view.Load()
+	return view != nil && view.Public
+}
+
 // proves reports whether a handshake, or what came after it, carries
 // credentials.
 func (p *peer) proves() bool { return p.header["Authorization"] != nil || p.header["Cookie"] != nil }
 
 // withPeer is a request with the credentials of a peer in place of its own.
-func (g *Gateway) withPeer(request *bus.Request, p *peer, identity string) *bus.Request {
+func (g *Gateway) withPeer(request *bus.Request, p *peer, f *feed, identity string) *bus.Request {
 	with := *request
 	header := make(map[string][]string, len(request.Header))
 	for name, values := range request.Header {
@@ -333,7 +261,7 @@ func (g *Gateway) withPeer(request *bus.Request, p *peer, identity string) *bus.
 		}
 	}
 	with.Header, with.Credentials = header, ""
-	return g.evaluated(&with, identity)
+	return g.evaluated(&with, identity, f.scope != "")
 }
 
 // let takes a subscription's credentials from it. f.mu is held.
@@ -345,14 +273,15 @@ func (f *feed) let(sub *sub) {
 	}
 }
 
-// use has a subscription follow with a request's credentials. f.mu is held.
-func (f *feed) use(sub *sub, request *bus.Request) {
+// use has a subscription follow with a request's credentials, which are of an
+// identity. f.mu is held.
+func (f *feed) use(sub *sub, request *bus.Request, identity string) {
 	if request.Credentials == "" || sub.grant != nil && sub.grant.request.Credentials == request.Credentials {
 		return
 	}
 	old := sub.grant
 	f.gateway.granted.add(f)
-	sub.grant = f.grant(request)
+	sub.grant = f.grant(request, identity)
 	sub.grant.following++
 	sub.request = sub.grant.request
 	sub.grant.gating = sub.grant.gating || sub.gated

@@ -82,6 +82,7 @@ type Gateway struct {
 	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
 	lostSwept time.Time
 
+	doubts   atomic.Uint64 // of rights so far, of all feeds
 	wakeMark atomic.Uint64
 	told     atomic.Uint64   // progress messages of the worker so far
 	noted    map[string]bool // sessions in the state file; of Run alone
@@ -194,9 +195,15 @@ func (g *Gateway) receive(_, _ string, body bus.Body) {
 	}
 }
 
-// applyRound publishes the diffs of a round, then how far it goes, and only
-// then wakes who has something to send, so that both leave in one write.
+// applyRound has those wait whose rights are in doubt, publishes the diffs of a
+// round, then how far it goes, and only then wakes who has something to send, so
+// that both leave in one write.
 func (g *Gateway) applyRound(r *bus.Round) {
+	for _, observer := range r.Doubted {
+		if f := g.feed(observer); f != nil {
+			f.doubt()
+		}
+	}
 	w := g.newWakes()
 	for _, c := range r.Changes {
 		if f := g.feed(c.Observer); f != nil {

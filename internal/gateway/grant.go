@@ -9,16 +9,18 @@ import (
 )
 
 // grant is one set of credentials at one observer: how many use it, and what the
-// app said of it. Everybody else of the same identity may have credentials of
-// his own, and another's carry the observer on only for those whose own are
-// good.
+// app said of it. Everybody else of the same identity or scope may have
+// credentials of his own, and another's carry the observer on only for those
+// whose own are good.
 type grant struct {
-	request *bus.Request
+	request  *bus.Request
+	identity string // whose credentials they are, a hash
 
 	// Guarded by feed.mu.
 	users     int       // subscriptions and polls
 	following int       // subscriptions
 	proven    time.Time // when the app said last that the credentials are good
+	proof     uint64    // which doubt that came after (feed.doubted)
 	due       time.Time // when it is asked again
 	trial     *trial    // under way, nil for none
 	gating    bool      // some of the subscriptions wait for it
@@ -35,10 +37,10 @@ type survey struct {
 
 // grant returns the one of a request's credentials, and counts a user of it.
 // f.mu is held.
-func (f *feed) grant(request *bus.Request) *grant {
+func (f *feed) grant(request *bus.Request, identity string) *grant {
 	t := f.grants[request.Credentials]
 	if t == nil {
-		t = &grant{request: request}
+		t = &grant{request: request, identity: identity}
 		if f.grants == nil {
 			f.grants = map[string]*grant{}
 		}
@@ -101,7 +103,7 @@ func (f *feed) survey(ctx context.Context, t *grant) *bus.Observed {
 
 func (f *feed) carryOut(t *grant, s *survey) {
 	message := &bus.Observe{Observer: f.observer, Request: *t.request}
-	f.gateway.ask(f.identity, message, func(o *bus.Observed, _ *wakes) {
+	f.gateway.ask(f.rights, message, func(o *bus.Observed, _ *wakes) {
 		s.answer = o
 		close(s.done)
 		f.mu.Lock()
@@ -118,7 +120,7 @@ func (f *feed) carryOut(t *grant, s *survey) {
 func (f *feed) askFor(ctx context.Context, t *grant, after change.Position) *bus.Observed {
 	answer := make(chan *bus.Observed, 1)
 	message := &bus.Observe{Observer: f.observer, Request: *t.request, After: after}
-	f.gateway.ask(f.identity, message, func(o *bus.Observed, _ *wakes) { answer <- o })
+	f.gateway.ask(f.rights, message, func(o *bus.Observed, _ *wakes) { answer <- o })
 	select {
 	case o := <-answer:
 		return o

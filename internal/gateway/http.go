@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -139,13 +140,40 @@ func (g *Gateway) wish(r *http.Request, view *mark.View) (*subscription, *wire.P
 // aim says which observer a wish is for, and with which request the worker
 // evaluates it.
 func (g *Gateway) aim(want *subscription, r *http.Request, view *mark.View) {
-	want.view, want.identity, want.request = view, want.claim.identity, busRequest(r)
+	want.asked, want.view, want.request = r, view, busRequest(r)
+	want.rights = rights{identity: want.claim.identity, scope: view.Scope}
 	if view.Public {
 		want.identity = ""
 		publish(want.request, view)
 	}
-	want.request = g.evaluated(want.request, want.identity)
-	want.observer = g.observerID(r.Host, want.request.URL, want.identity, canonicalHeaders(want.request.Header, view))
+	want.request = g.evaluated(want.request, want.identity, want.scope != "")
+	if want.scope != "" {
+		want.identity = "" // the list is everybody's of that scope
+	}
+	want.observer = g.observerID(r.Host, want.request.URL, want.rights, canonicalHeaders(want.request.Header, view))
+}
+
+// aimAgain asks the app once more which observer a wish is for: the rights of
+// who asks are not those that they were a moment ago.
+func (g *Gateway) aimAgain(want *subscription) *wire.Problem {
+	view, status, err := g.probe(want.asked)
+	if err != nil {
+		g.Logger.Error("the app failed", "err", err)
+		return wire.NewProblem(http.StatusInternalServerError, wire.CodeViewError, "the app failed")
+	}
+	if view == nil {
+		return noLongerObservable(status)
+	}
+	g.aim(want, want.asked, view)
+	return nil
+}
+
+// noLongerObservable tells what became of a route that was marked just now.
+func noLongerObservable(status int) *wire.Problem {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return wire.NewProblem(status, wire.CodePermissionRevoked, fmt.Sprintf("the view answered %d", status))
+	}
+	return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, fmt.Sprintf("the view answered %d: ask again", status))
 }
 
 // observe subscribes a session and answers with the list, or returns why not.

@@ -170,11 +170,18 @@ func (s *session) skipTo(sub *sub, st *state) {
 	if st == nil || sub.at == st.tail {
 		return
 	}
-	var set keySet
+	var set, later keySet
 	set.add(sub.held...)
-	e := sub.at
+	later.add(sub.later...)
+	beyond := sub.beyond
+	e, last := sub.at, sub.shown(st).tail
 	for e != nil && e != st.tail {
-		if e = e.next.Load(); e != nil && s.version != version2 {
+		beyond = beyond || e == last
+		switch e = e.next.Load(); {
+		case e == nil || s.version == version2:
+		case beyond:
+			later.add(e.keys...)
+		default:
 			set.add(e.keys...)
 		}
 	}
@@ -182,7 +189,7 @@ func (s *session) skipTo(sub *sub, st *state) {
 		return // the cursor is ahead of the state that is just being replaced
 	}
 	if s.version != version2 {
-		sub.held = set.keys
+		sub.held, sub.later, sub.beyond = set.keys, later.keys, beyond
 	}
 	if sub.at.epoch != st.tail.epoch && sub.fallen != wire.ReasonSubscribe {
 		sub.fallen = wire.ReasonEpoch

@@ -67,12 +67,10 @@ func (g *Gateway) poll(w http.ResponseWriter, r *http.Request, view *mark.View) 
 			fmt.Sprintf("%d polls of this client are being held: one for each list is enough", g.Limits.Polls))
 	}
 	p := &poll{gateway: g, view: view, wait: wait, after: want.after}
-	p.feed, p.grant = g.hold(want)
 	control := http.NewResponseController(w)
 	// Nobody minds where it cannot be set: then the server's own is not known either.
 	_ = control.SetWriteDeadline(time.Now().Add(wait + g.AnswerWait + min(g.Limits.Stall, time.Hour)))
-	out := p.run(r.Context(), r.Header)
-	p.release()
+	out := p.serve(r, want)
 	g.leavePoll(account) // before the answer: the client polls again when it has it
 	switch {
 	case out.problem != nil:
@@ -87,11 +85,27 @@ func (g *Gateway) poll(w http.ResponseWriter, r *http.Request, view *mark.View) 
 	return nil
 }
 
-// run waits for what the poll is to be answered with: nothing where the client
-// has gone.
-func (p *poll) run(ctx context.Context, header http.Header) polled {
+// serve waits for what the poll is to be answered with: nothing where the client
+// has gone. One whose scope is another meanwhile is answered with the list of
+// that.
+func (p *poll) serve(r *http.Request, want *subscription) polled {
 	over := time.NewTimer(p.wait)
 	defer over.Stop()
+	for aims := 1; ; aims++ {
+		p.feed, p.grant = p.gateway.hold(want)
+		out := p.run(r.Context(), r.Header, over.C)
+		p.release()
+		if out.problem == nil || out.problem.Code != wire.CodeScopeChanged || aims == maxAims {
+			return out
+		}
+		if problem := p.gateway.aimAgain(want); problem != nil {
+			return polled{problem: problem}
+		}
+	}
+}
+
+// run waits for what a list has to answer the poll with.
+func (p *poll) run(ctx context.Context, header http.Header, over <-chan time.Time) polled {
 	held := "" // the tag that the client holds
 	for first := true; ; first = false {
 		out := p.ask(ctx)
@@ -104,28 +118,41 @@ func (p *poll) run(ctx context.Context, header http.Header) polled {
 		if first && holds(header, out.state.tag()) {
 			held = out.state.tag()
 		}
-		out = p.watch(ctx, held, over.C)
-		if out.state != nil && !out.leaving {
-			out = p.prove(ctx, held)
-		}
-		if out != (polled{}) || ctx.Err() != nil {
+		if out = p.hold(ctx, held, over); out != (polled{}) || ctx.Err() != nil {
 			return out
 		}
 		// The observer has ended. Whether it can begin anew, its view says.
 	}
 }
 
+// hold waits until there is another list than the held one, or nothing to wait
+// for. Whenever rights are in doubt it tries those of the client. It returns
+// nothing where the client has gone or the observer has ended.
+func (p *poll) hold(ctx context.Context, held string, over <-chan time.Time) polled {
+	seen := p.feed.lastDoubt()
+	for {
+		out, doubted := p.watch(ctx, held, over, seen)
+		seen = p.feed.lastDoubt()
+		if out.state != nil && !out.leaving {
+			out = p.prove(ctx, held)
+		}
+		if !doubted || !out.same {
+			return out
+		}
+	}
+}
+
 // prove tries the client's own credentials, and returns what it may have then:
-// nothing where the observer has ended meanwhile.
+// nothing where the observer has ended meanwhile, or rights are in doubt again.
 func (p *poll) prove(ctx context.Context, held string) polled {
 	tr := p.feed.try(ctx, p.grant)
-	st := p.feed.state.Load()
+	st, sure := p.feed.visible(p.grant)
 	switch {
 	case tr.response != nil:
 		return polled{response: tr.response}
 	case tr.verdict != alive:
 		return polled{problem: tr.problem()}
-	case st == nil:
+	case st == nil || !sure:
 		return polled{}
 	}
 	return polled{state: st, same: st.tag() == held}
@@ -152,32 +179,36 @@ func (p *poll) ask(ctx context.Context) polled {
 	}
 	if o.Proven && p.grant.request.Credentials != "" {
 		p.feed.mu.Lock()
-		p.grant.prove(time.Now(), p.gateway.Recheck)
+		p.feed.prove(p.grant, time.Now(), 0) // nothing where rights were ever in doubt
 		p.feed.mu.Unlock()
 	}
 	return polled{state: p.feed.state.Load()}
 }
 
-// watch returns when the list is another than the held one, or the time is
-// over. It returns nothing where the client has gone or the observer has ended.
-func (p *poll) watch(ctx context.Context, held string, over <-chan time.Time) polled {
+// watch returns when the list is another than the held one, the time is over,
+// or rights were doubted since the doubt that was seen last. It returns nothing
+// where the client has gone or the observer has ended.
+func (p *poll) watch(ctx context.Context, held string, over <-chan time.Time, seen uint64) (out polled, doubted bool) {
 	for {
 		turned := p.feed.turning()
 		st := p.feed.state.Load()
 		if st == nil {
-			return polled{}
+			return polled{}, false
 		}
 		if st.tag() != held {
-			return polled{state: st}
+			return polled{state: st}, false
+		}
+		if p.feed.lastDoubt() != seen {
+			return polled{state: st, same: true}, true
 		}
 		select {
 		case <-turned:
 		case <-over:
-			return polled{state: st, same: true}
+			return polled{state: st, same: true}, false
 		case <-p.gateway.leaving:
-			return polled{state: st, same: true, leaving: true}
+			return polled{state: st, same: true, leaving: true}, false
 		case <-ctx.Done():
-			return polled{}
+			return polled{}, false
 		}
 	}
 }
@@ -264,7 +295,7 @@ func (g *Gateway) leavePoll(account string) {
 func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f := g.feedFor(want.observer, want.identity)
+	f := g.feedFor(want.observer, want.rights)
 	f.holding++
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -274,7 +305,7 @@ func (g *Gateway) hold(want *subscription) (*feed, *grant) {
 	if want.view != nil {
 		f.view.Store(want.view)
 	}
-	return f, f.grant(want.request)
+	return f, f.grant(want.request, want.claim.identity)
 }
 
 // release lets the feed go: it stays for SessionTTL, for the next poll.
@@ -286,15 +317,15 @@ func (p *poll) release() {
 }
 
 // unhold is the opposite of hold. It returns when the credentials were proven
-// last.
-func (g *Gateway) unhold(f *feed, t *grant) (proven time.Time) {
+// last, and what that proves.
+func (g *Gateway) unhold(f *feed, t *grant) (proven time.Time, proof uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f.holding--
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop(t)
-	return t.proven
+	return t.proven, t.proof
 }
 
 // preflightPoll answers the CORS preflight of a poll by a page of a listed

@@ -50,14 +50,14 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	defer f.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.gone || f.request == nil || f.state.Load() == nil || s.subs.of(observer) == nil && f.identity != "" && f.identity != c.who.identity {
+	if f.gone || f.request == nil || f.state.Load() == nil || s.subs.of(observer) == nil && !f.opensTo(c.who) {
 		return false
 	}
 	request := f.request
 	if had := s.subs.of(observer); had != nil {
 		request = had.request
 	} else if f.identity != "" {
-		request = g.withPeer(request, c.peer, f.identity)
+		request = g.withPeer(request, c.peer, f, f.identity)
 	}
 	want := &subscription{request: request, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}}
 	got, problem := s.follow(f, want, w)
@@ -67,6 +67,12 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	}
 	t, tr = s.doubt(got.sub)
 	return true
+}
+
+// opensTo reports whether who resumes a list may follow it for being who they
+// are. Which rows they may see only the route can tell.
+func (f *feed) opensTo(who *claim) bool {
+	return f.scope == "" && (f.identity == "" || f.identity == who.identity)
 }
 
 // resumeByURL begins a list anew that nobody here follows.

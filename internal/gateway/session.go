@@ -71,6 +71,7 @@ type sub struct {
 	request *bus.Request
 	grant   *grant     // its credentials, nil for none; set with feed.mu and session.mu held
 	gated   bool       // nothing is sent before they are proven
+	until   *state     // since rights are in doubt: the list that was the last before
 	place   int        // in feed.subs; guarded by feed.mu
 	from    wire.Point // where it began
 	begun   uint64     // and the number of the worker's last progress then
@@ -87,6 +88,11 @@ type sub struct {
 
 	fallen string   // the diffs are gone: why a snapshot or make-good is due
 	intro  [][]byte // version 2: the subscribed messages, before all else
+
+	// Version 1, while rights are in doubt: the cursor stands behind what may be
+	// shown, and the keys of that part, which the client cannot hold.
+	beyond bool
+	later  []string
 
 	whole bool     // version 1: the make-good names every key
 	held  []string // version 1: keys that the client may hold beside
@@ -337,8 +343,11 @@ func (s *session) end(sub *sub, last *state, closed wire.Closed) {
 		return
 	}
 	s.subs.drop(sub.feed.observer)
+	beyond := sub.beyond
+	sub.later = nil
 	s.ungate(sub)
 	s.paid(sub, sub.owed)
+	sub.beyond = beyond
 	sub.ended, sub.last, sub.good = &closed, last, nil
 	s.enqueue(sub)
 }

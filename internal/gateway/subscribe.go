@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,10 +15,11 @@ import (
 
 // subscription is the wish of a session to follow an observer.
 type subscription struct {
-	session  string
-	claim    *claim
-	identity string // hash of whose rights the observer has: the claim's, or nobody's
+	session string
+	claim   *claim
+	rights
 	observer string
+	asked    *http.Request // by which the route was asked for its mark
 	request  *bus.Request
 	after    change.Position // the list must not be older
 	view     *mark.View      // nil where the route was not asked
@@ -31,9 +33,10 @@ type subscription struct {
 	// replaces is the id that the client of a resume knows the list by.
 	replaces string
 	// vouched: the app said just now that the credentials are good; proven is
-	// when it did.
+	// when it did, and proof what it proves (feed.doubted).
 	vouched bool
 	proven  time.Time
+	proof   uint64
 
 	state atomic.Int32
 }
@@ -54,9 +57,30 @@ type subscribed struct {
 	response *bus.Response
 }
 
-// subscribe asks the worker for the list and makes the session follow it from
-// exactly there on.
+// maxAims is how often a wish is aimed: its rights may change while it is
+// carried out.
+const maxAims = 4
+
+// subscribe has a session follow the list that a wish is for: where its route
+// says another scope by the time that its credentials are tried, the list of
+// that one.
 func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribed, *wire.Problem) {
+	for aims := 1; ; aims++ {
+		got, problem := g.subscribeAsAimed(ctx, want)
+		if problem == nil || problem.Code != wire.CodeScopeChanged || aims == maxAims {
+			return got, problem
+		}
+		if problem := g.aimAgain(want); problem != nil {
+			return nil, problem
+		}
+		want.vouched, want.proven, want.proof = false, time.Time{}, 0
+		want.state.Store(waiting)
+	}
+}
+
+// subscribeAsAimed asks the worker for the list and makes the session follow it
+// from exactly there on.
+func (g *Gateway) subscribeAsAimed(ctx context.Context, want *subscription) (*subscribed, *wire.Problem) {
 	if s := g.session(want.session); s != nil {
 		if problem := s.checkRoom(want.claim, want.observer); problem != nil {
 			return nil, problem
@@ -77,22 +101,29 @@ func (g *Gateway) subscribe(ctx context.Context, want *subscription) (*subscribe
 	ctx, cancel := context.WithTimeout(ctx, g.AnswerWait)
 	defer cancel()
 
-	if s, problem, untried := g.askAndTake(ctx, want); !untried {
-		return s, problem
+	for {
+		got, problem, untried := g.askAndTake(ctx, want)
+		if !untried {
+			return got, problem
+		}
+		switch tr := g.tryFor(ctx, want); {
+		case tr.verdict == alive:
+			want.state.Store(waiting)
+		case tr.response != nil:
+			return &subscribed{response: tr.response}, nil
+		default:
+			return nil, tr.problem()
+		}
 	}
+}
+
+// tryFor tries the credentials of a wish, and notes in it what that proves.
+func (g *Gateway) tryFor(ctx context.Context, want *subscription) *trial {
 	f, t := g.hold(want)
 	tr := f.try(ctx, t)
-	want.proven = g.unhold(f, t)
-	switch {
-	case tr.verdict == alive:
-		want.vouched = true
-		want.state.Store(waiting)
-		s, problem, _ := g.askAndTake(ctx, want)
-		return s, problem
-	case tr.response != nil:
-		return &subscribed{response: tr.response}, nil
-	}
-	return nil, tr.problem()
+	want.proven, want.proof = g.unhold(f, t)
+	want.vouched = tr.verdict == alive
+	return tr
 }
 
 // askAndTake asks the worker and takes its answer. untried says that it is a
@@ -108,9 +139,9 @@ func (g *Gateway) askAndTake(ctx context.Context, want *subscription) (_ *subscr
 	if want.since.Epoch != "" {
 		g.prepare(want, message)
 	}
-	g.ask(want.identity, message, func(o *bus.Observed, w *wakes) {
+	g.ask(want.rights, message, func(o *bus.Observed, w *wakes) {
 		if want.state.CompareAndSwap(waiting, taken) {
-			if want.untried(o) {
+			if g.untried(want, o) {
 				done <- outcome{untried: true}
 				return
 			}
@@ -131,12 +162,25 @@ func (g *Gateway) askAndTake(ctx context.Context, want *subscription) (_ *subscr
 }
 
 // untried reports whether the worker answered with a list that nobody showed to
-// the credentials of the asker.
-func (want *subscription) untried(o *bus.Observed) bool {
-	if o.Proven {
-		want.proven = time.Now()
+// the credentials of the asker, or may show no longer. It runs in the order of
+// the bus.
+func (g *Gateway) untried(want *subscription, o *bus.Observed) bool {
+	f := g.feed(want.observer)
+	if closedBy(o) != nil || want.request.Credentials == "" || f == nil {
+		return false
 	}
-	return closedBy(o) == nil && want.request.Credentials != "" && !o.Proven && !want.vouched
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.doubted == 0 {
+		if o.Proven {
+			want.proven = time.Now()
+		}
+		return !o.Proven && !want.vouched
+	}
+	if t := f.grants[want.request.Credentials]; t != nil && f.trusts(t, time.Now()) {
+		want.proven, want.proof = t.proven, t.proof
+	}
+	return !f.proves(want.proof)
 }
 
 // prepare asks for the list of a feed that has none yet, before the diffs that
@@ -144,7 +188,7 @@ func (want *subscription) untried(o *bus.Observed) bool {
 func (g *Gateway) prepare(want *subscription, message *bus.Observe) {
 	if f := g.feed(want.observer); f == nil || f.state.Load() == nil {
 		first := *message
-		g.ask(want.identity, &first, func(*bus.Observed, *wakes) {})
+		g.ask(want.rights, &first, func(*bus.Observed, *wakes) {})
 	}
 	message.Epoch, message.Seq = want.since.Epoch, want.since.Seq
 }
@@ -195,9 +239,8 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 			w.add(s)
 		}
 	}
-	f.use(got.sub, want.request)
-	if t := got.sub.grant; t != nil && want.proven.After(t.proven) {
-		t.prove(want.proven, s.gateway.Recheck)
+	f.use(got.sub, want.request, f.asker(got.sub, want))
+	if t := got.sub.grant; t != nil && want.proven.After(t.proven) && f.prove(t, want.proven, want.proof) {
 		if got.sub.gated && !f.contested {
 			s.ungate(got.sub)
 			w.add(s)
@@ -218,6 +261,19 @@ func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *w
 		w.add(s)
 	}
 	return got, nil
+}
+
+// asker is the identity whose credentials a wish brings.
+func (f *feed) asker(sub *sub, want *subscription) string {
+	switch {
+	case f.scope == "":
+		return f.identity
+	case want.claim != nil:
+		return want.claim.identity
+	case sub.grant != nil:
+		return sub.grant.identity
+	}
+	return ""
 }
 
 // join adds a new subscription. Where the client of a version 1 session holds

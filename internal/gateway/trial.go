@@ -32,30 +32,46 @@ const (
 	alive
 	revoked
 	unfit // the view answers them with something else than a list
+	moved // they are good, for other rows: the list is no longer theirs
 )
 
-// trial is one question to the app whether credentials are still good. It is
-// asked with the subscriber's own request and touches no observer: Config.Alive
-// answers, or else the view's status does.
+// trial is one question to the app whether credentials are still good, and for
+// the same rows. It is asked with the subscriber's own request and touches no
+// observer: Config.Alive answers, or else the view's status does; the scope is
+// the route's to say.
 type trial struct {
 	done     chan struct{} // closed when the rest is known
+	proof    uint64        // feed.doubted when the app was asked
 	verdict  verdict
 	response *bus.Response // what the view said instead of a list, nil for nothing
 }
 
+// ends reports whether a subscriber's list ends with the answer.
+func (tr *trial) ends() bool {
+	return tr.verdict == revoked || tr.verdict == unfit || tr.verdict == moved
+}
+
 // closed is what a subscriber is told who did not pass.
 func (tr *trial) closed(observer string) wire.Closed {
-	if tr.verdict == unfit {
+	switch tr.verdict {
+	case unfit:
 		return wire.Closed{Observer: observer, Code: wire.CodeViewError, Detail: fmt.Sprintf("the view answered %d", tr.response.Status)}
+	case moved:
+		return wire.Closed{Observer: observer, Code: wire.CodeScopeChanged, Detail: scopeChanged}
 	}
 	return wire.Closed{Observer: observer, Code: wire.CodePermissionRevoked, Detail: "the credentials are no longer good"}
 }
 
+const scopeChanged = "other rows are to be seen now: observe again"
+
 // problem is what a request is told that did not pass, where the view itself
 // said nothing.
 func (tr *trial) problem() *wire.Problem {
-	if tr.verdict == unclear {
+	switch tr.verdict {
+	case unclear:
 		return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the credentials could not be tried: ask again")
+	case moved:
+		return wire.NewProblem(http.StatusConflict, wire.CodeScopeChanged, scopeChanged)
 	}
 	return wire.NewProblem(http.StatusForbidden, wire.CodePermissionRevoked, "the credentials of the request are no longer good")
 }
@@ -64,7 +80,7 @@ func (tr *trial) problem() *wire.Problem {
 // within provenFor, or says now. All who ask meanwhile share one question.
 func (f *feed) try(ctx context.Context, t *grant) *trial {
 	f.mu.Lock()
-	if t.trusted(time.Now(), f.gateway.trust) {
+	if f.trusts(t, time.Now()) {
 		f.mu.Unlock()
 		return &trial{verdict: alive}
 	}
@@ -90,10 +106,9 @@ func (t *grant) question() (tr *trial, first bool) {
 	return t.trial, first
 }
 
-// trusted reports whether the app said lately that the credentials are good.
-// None are always good.
-func (t *grant) trusted(now time.Time, lately time.Duration) bool {
-	return t.request.Credentials == "" || !t.proven.IsZero() && now.Sub(t.proven) < lately
+// provenWithin reports whether the app said lately that the credentials are good.
+func (t *grant) provenWithin(now time.Time, lately time.Duration) bool {
+	return !t.proven.IsZero() && now.Sub(t.proven) < lately
 }
 
 // prove notes that the app has said so now. The next trial is spread, so that
@@ -118,22 +133,31 @@ func (g *Gateway) conduct(f *feed, t *grant, tr *trial) {
 		case <-g.leaving:
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), trialWait)
-		defer cancel()
-		answer := make(chan trial, 1)
-		go func() { answer <- g.inquire(ctx, t.request) }() // an app that heeds no context is left behind
-		select {
-		case said := <-answer:
-			tr.verdict, tr.response = said.verdict, said.response
-		case <-ctx.Done():
-		case <-g.leaving:
-			return
+		for g.hear(f, t, tr) && !f.settle(t, tr) {
+			// Rights were doubted while the app was asked.
 		}
-		f.settle(t, tr)
 	})
 	if !begun {
 		close(tr.done)
 	}
+}
+
+// hear takes what the app says. It reports false where the gateway is closing.
+func (g *Gateway) hear(f *feed, t *grant, tr *trial) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), trialWait)
+	defer cancel()
+	tr.proof = f.lastDoubt()
+	answer := make(chan trial, 1)
+	go func() { answer <- g.inquire(ctx, t.request, f.scope) }() // an app that heeds no context is left behind
+	select {
+	case said := <-answer:
+		tr.verdict, tr.response = said.verdict, said.response
+	case <-ctx.Done():
+		tr.verdict, tr.response = unclear, nil
+	case <-g.leaving:
+		return false
+	}
+	return true
 }
 
 // background runs a function in a goroutine that the gateway waits for, unless
@@ -152,8 +176,9 @@ func (g *Gateway) background(do func()) bool {
 	return true
 }
 
-// inquire asks the app.
-func (g *Gateway) inquire(ctx context.Context, request *bus.Request) (said trial) {
+// inquire asks the app, and where rows are shared by scope the route too: the
+// rows that credentials may see are not Config.Alive's to know.
+func (g *Gateway) inquire(ctx context.Context, request *bus.Request, scope string) (said trial) {
 	defer func() {
 		if v := recover(); v != nil {
 			g.Logger.Warn("credentials could not be tried: the app panicked", "panic", v)
@@ -172,8 +197,9 @@ func (g *Gateway) inquire(ctx context.Context, request *bus.Request) (said trial
 			return trial{}
 		case !good:
 			return trial{verdict: revoked}
+		case scope == "":
+			return trial{verdict: alive}
 		}
-		return trial{verdict: alive}
 	}
 	w := &probeWriter{header: http.Header{}, keeps: true}
 	g.app.ServeHTTP(w, r)
@@ -181,6 +207,9 @@ func (g *Gateway) inquire(ctx context.Context, request *bus.Request) (said trial
 		w.status = http.StatusOK
 	}
 	if w.status == http.StatusOK || w.status == http.StatusNotFound {
+		if said := mark.From(r.Context()).View(); said != nil && said.Scope != scope || said == nil && scope != "" {
+			return trial{verdict: moved}
+		}
 		return trial{verdict: alive}
 	}
 	said.response = &bus.Response{Status: w.status, Header: w.header, Body: w.body}
@@ -195,6 +224,11 @@ func (g *Gateway) inquire(ctx context.Context, request *bus.Request) (said trial
 
 // evaluation makes a request once more, marked as what it is.
 func evaluation(ctx context.Context, request *bus.Request) (*http.Request, error) {
+	return requestAnew(mark.NewContext(ctx, &mark.Mark{Evaluating: true, Trial: true}), request)
+}
+
+// requestAnew makes a request of what the worker would make one of.
+func requestAnew(ctx context.Context, request *bus.Request) (*http.Request, error) {
 	u, err := url.ParseRequestURI(request.URL)
 	if err != nil {
 		return nil, err
@@ -208,5 +242,5 @@ func evaluation(ctx context.Context, request *bus.Request) (*http.Request, error
 	if request.TLS {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
 	}
-	return r.WithContext(mark.NewContext(ctx, &mark.Mark{Evaluating: true})), nil
+	return r.WithContext(ctx), nil
 }

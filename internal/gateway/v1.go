@@ -85,7 +85,7 @@ func (sub *sub) uncertain(st *state) *keySet {
 		set.add(n.keys...)
 	}
 	set.add(sub.held...)
-	if sub.at != nil {
+	if sub.at != nil && !sub.beyond {
 		for e := sub.at; e != st.tail; {
 			if e = e.next.Load(); e == nil {
 				break
@@ -125,7 +125,7 @@ func (s *session) startGood(sub *sub) {
 // startEnd prepares what a closed observer sends before its closed message:
 // where rights ended, a removed for every item.
 func (s *session) startEnd(sub *sub) {
-	if sub.ended.Code != wire.CodePermissionRevoked || sub.last == nil || sub.ending {
+	if !endsRights(sub.ended.Code) || sub.last == nil || sub.ending {
 		return
 	}
 	sub.ending = true

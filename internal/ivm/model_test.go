@@ -195,7 +195,7 @@ func TestModel(t *testing.T) {
 			for i := range 1 + m.random.IntN(1+m.random.IntN(12)) {
 				set.Changes, hits = append(set.Changes, m.write()), append(hits, i)
 			}
-			before, meta := r.Items(), r.Meta()
+			before, meta := r.Items().Slice(), r.Meta()
 			v := r.Step(set, hits)
 			if steps++; v.Read != "" {
 				reads++
@@ -206,8 +206,8 @@ func TestModel(t *testing.T) {
 			items, page := m.items(t)
 			what := fmt.Sprintf("seed %d step %d, offset %d limit %d, %+v", seed, step, m.plan.Offset, m.plan.Limit, set.Changes)
 			checkOps(t, what, before, items, v.Ops, len(set.Changes) == 1)
-			if !slices.EqualFunc(r.Items(), items, sameItem) {
-				t.Fatalf("%s:\ngot  %s\nwant %s\nhad  %s", what, show(r.Items()), show(items), show(before))
+			if !slices.EqualFunc(r.Items().Slice(), items, sameItem) {
+				t.Fatalf("%s:\ngot  %s\nwant %s\nhad  %s", what, show(r.Items().Slice()), show(items), show(before))
 			}
 			if !bytes.Equal(r.Meta(), page) || v.Meta == bytes.Equal(meta, page) {
 				t.Fatalf("%s: meta is %s, want %s, was %s, and said to be another: %t", what, r.Meta(), page, meta, v.Meta)
@@ -243,6 +243,8 @@ func checkOps(t *testing.T, what string, before, after []diff.Item, ops []diff.O
 			t.Fatalf("%s: op %d removes after others", what, i)
 		case op.Kind == diff.Changed && op.Moved != (at != op.At):
 			t.Fatalf("%s: op %d says moved %t of what is at %d, to %d", what, i, op.Moved, at, op.At)
+		case op.Moved && op.From > 0 && op.From != at+1:
+			t.Fatalf("%s: op %d moves from %d what is at %d", what, i, op.From-1, at)
 		case op.Kind == diff.Changed && !op.Moved && bytes.Equal(op.Data, op.Old):
 			t.Fatalf("%s: op %d changes nothing of %s", what, i, op.Key)
 		case op.Kind != diff.Added && (at < 0 || !bytes.Equal(list[at].Data, op.Old)):

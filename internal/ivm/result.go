@@ -29,7 +29,7 @@ type Result struct {
 	less, more bool
 	low, high  string
 
-	list  list
+	list  *diff.List
 	meta  []byte
 	space []byte // for sort keys
 	names naming
@@ -77,11 +77,11 @@ func (r *Result) Load(rows *Rows) (Verdict, error) {
 	if err := r.load(rows); err != nil {
 		return Verdict{}, err
 	}
-	return Verdict{Ops: diff.Between(items, r.list), Meta: !bytes.Equal(meta, r.meta)}, nil
+	return Verdict{Ops: diff.Between(items.Slice(), r.list.Slice()), Meta: !bytes.Equal(meta, r.meta)}, nil
 }
 
-// Items is the list. It is shared and must not be altered.
-func (r *Result) Items() []diff.Item { return r.list }
+// Items is the list.
+func (r *Result) Items() *diff.List { return r.list }
 
 // Meta is what the page has beside its list, nil for a result that is no page.
 // It is shared and must not be altered.
@@ -217,7 +217,7 @@ func (r *Result) fill(list []Row) error {
 			r.rows.at(i).rest.item = item
 		}
 	}
-	r.list = items
+	r.list = diff.NewList(items)
 	return nil
 }
 
@@ -229,7 +229,7 @@ func (r *Result) describe(rows *Rows) []byte {
 	if r.blind == "" {
 		return r.page()
 	}
-	from, n := r.plan.Offset-rows.Before, len(r.list)
+	from, n := r.plan.Offset-rows.Before, r.list.Len()
 	state := State{Total: rows.Total, More: rows.More || from+n < len(rows.List)}
 	if n > 0 {
 		state.First, state.Last = rows.List[from].Values, rows.List[from+n-1].Values

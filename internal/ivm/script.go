@@ -32,10 +32,12 @@ func script(out, in []placed) []diff.Op {
 // that are in neither out nor in stand before it.
 type scripting struct {
 	out, in []placed
-	from    []int // in → place in out, -1 for none
-	kept    []bool
-	stay    []bool  // of out
+	from    []int   // in → place in out, -1 for none
+	kept    []bool  // of out: the item is in in
+	stay    []bool  // of out: it is not moved
 	waiting fenwick // those of out that are still to be moved
+	stays   []int   // out → how many before it stay
+	came    []int   // out → how many were put in ahead of it when it was passed
 	ops     []diff.Op
 }
 
@@ -127,36 +129,49 @@ func (s *scripting) remove() {
 // those that stand ahead of the newest item in place.
 func (s *scripting) place() {
 	s.waiting = make(fenwick, len(s.out)+1)
+	s.came = make([]int, len(s.out))
+	s.stays = make([]int, len(s.out))
+	stays := 0
 	for i := range s.out {
-		if s.kept[i] && !s.stay[i] {
+		s.stays[i] = stays
+		if s.stay[i] {
+			stays++
+		} else if s.kept[i] {
 			s.waiting.add(i, 1)
 		}
 	}
 	passed := 0 // items of out up to the newest item in place
 	stayed := -1
 	ahead := 0 // those among them that wait
+	put := 0   // items that were put in so far
 	for j := range s.in {
 		i, gap := s.from[j], s.gapIn(j)
 		if i >= 0 && s.stay[i] {
 			stayed = i
 		}
 		for ; passed < len(s.out) && (s.gapOut(passed) < gap || passed <= stayed); passed++ {
+			s.came[passed] = put
 			ahead += s.waiting.at(passed)
 		}
 		op := diff.Op{Kind: diff.Changed, Key: s.in[j].item.Key, Data: s.in[j].item.Data}
 		switch {
 		case i < 0:
 			op.Kind = diff.Added
+			put++
 		case s.stay[i]:
 			if op.Old = s.out[i].item.Data; bytes.Equal(op.Old, op.Data) {
 				continue
 			}
 		default:
 			op.Old, op.Moved = s.out[i].item.Data, true
-			s.waiting.add(i, -1)
 			if i < passed {
 				ahead--
+			} else {
+				s.came[i] = put
 			}
+			op.From = s.gapOut(i) + s.stays[i] + s.waiting.before(i) + s.came[i] + 1
+			s.waiting.add(i, -1)
+			put++
 		}
 		op.At = s.in[j].at + ahead
 		s.ops = append(s.ops, op)

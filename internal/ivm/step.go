@@ -58,7 +58,7 @@ func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
 		return Verdict{Read: read}
 	}
 	ops := script(s.out, s.in)
-	list, err := s.list.apply(ops)
+	list, _, err := s.list.Apply(ops)
 	if err != nil {
 		return Verdict{Read: err.Error()}
 	}
@@ -417,7 +417,7 @@ func (s *stepping) touched(key string) (int, bool) {
 	return i, i < len(list) && list[i].key == key
 }
 
-func (s *stepping) leave(at int) { s.out = append(s.out, placed{at, s.list.at(at)}) }
+func (s *stepping) leave(at int) { s.out = append(s.out, placed{at, s.list.At(at)}) }
 
 // come notes a row that is in the window. Its values are those of t, if that is
 // not nil.
