@@ -140,9 +140,9 @@ func behind(order []term, values []any) where.Expr {
 	if first := order[0]; values[0] != nil && len(order) > 1 {
 		switch name := first.column.Name; {
 		case !first.desc:
-			e = where.And(where.Ge(name, values[0]), e)
+			e = where.And(where.Ge(name, where.Stored(values[0])), e)
 		case !first.column.Nullable:
-			e = where.And(where.Le(name, values[0]), e)
+			e = where.And(where.Le(name, where.Stored(values[0])), e)
 		}
 	}
 	return e
@@ -150,18 +150,18 @@ func behind(order []term, values []any) where.Expr {
 
 // later are the rows whose value comes after v in a term, and those that have v.
 func later(t term, v any) (strict, same where.Expr) {
-	name := t.column.Name
+	name, at := t.column.Name, where.Stored(v)
 	switch {
 	case v == nil && t.desc: // NULL is last
 		return where.None(), where.IsNull(name)
 	case v == nil:
 		return where.NotNull(name), where.IsNull(name)
 	case t.desc && t.column.Nullable:
-		return where.Or(where.Lt(name, v), where.IsNull(name)), where.Eq(name, v)
+		return where.Or(where.Lt(name, at), where.IsNull(name)), where.Eq(name, at)
 	case t.desc:
-		return where.Lt(name, v), where.Eq(name, v)
+		return where.Lt(name, at), where.Eq(name, at)
 	}
-	return where.Gt(name, v), where.Eq(name, v)
+	return where.Gt(name, at), where.Eq(name, at)
 }
 
 // condition is which rows a page behind or before a cursor may have.

@@ -19,14 +19,20 @@ const (
 )
 
 // convert returns a value as the column stores it, or why it cannot be.
-func (t *term) convert(v any) (stored any, why string) {
+func (t *term) convert(v any) (converted any, why string) {
 	if bad, ok := v.(unfit); ok {
 		return nil, wanted(t.column) + ", not a " + bad.text
 	}
-	if v == nil {
-		return nil, wantValue
+	as, given := v.(stored)
+	if given {
+		v = as.v
 	}
-	if t.op.textual() {
+	switch {
+	case v == nil:
+		return nil, wantValue
+	case given:
+		return v, ""
+	case t.op.textual():
 		return lookedFor(v)
 	}
 	switch x := v.(type) {
@@ -50,7 +56,7 @@ func (t *term) convert(v any) (stored any, why string) {
 	if why != "" {
 		return nil, why
 	}
-	converted, _ := t.as.Converted(v)
+	converted, _ = t.as.Converted(v)
 	return converted, ""
 }
 

@@ -267,9 +267,18 @@ func sortedKeys(m map[string]any) []string {
 // unfit is a value that no column can be compared with.
 type unfit struct{ text string }
 
+// Stored marks a value of a column as the database has it: it is compared with
+// as it is. Other texts are read as the column's type writes them.
+func Stored(v any) any { return stored{v} }
+
+type stored struct{ v any }
+
 // normal is a value as drivers take it: nil, int64, float64, bool, []byte,
 // string, time.Time, or unfit.
 func normal(v any) any {
+	if s, ok := v.(stored); ok {
+		return s
+	}
 	d, err := driver.DefaultParameterConverter.ConvertValue(v)
 	if err != nil {
 		return unfit{fmt.Sprintf("%T", v)}
@@ -298,6 +307,8 @@ func written(v any) string {
 		return fmt.Sprintf("x'%x'", v)
 	case time.Time:
 		return v.Format("@" + time.RFC3339Nano)
+	case stored:
+		return "=" + written(v.v)
 	}
 	return fmt.Sprint(v)
 }

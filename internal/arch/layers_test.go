@@ -20,6 +20,7 @@ var layers = [][]string{
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value"},
 	{"where"},
+	{"resource"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
