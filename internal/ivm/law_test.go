@@ -1,6 +1,17 @@
 package ivm_test
 
-import "os"
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/ivm"
+)
 
 // many is how often something random is tried: n times, a hundred times as
 // often where there is time.
@@ -12,4 +23,230 @@ func many(n int) int {
 		return max(1, n/10)
 	}
 	return n
+}
+
+// law counts how lists were kept.
+type law struct {
+	steps   int            // of transactions that touched a list
+	reads   map[string]int // by their reason
+	started int            // lists begun anew, after DDL
+	wrong   string         // the first that was not kept
+	seed    uint64
+}
+
+// kept is a list that is kept.
+type kept struct {
+	*query
+	result *ivm.Result
+}
+
+const (
+	lists        = 20
+	transactions = 30
+)
+
+// world follows one world to its end, or to the first wrong list.
+func (l *law) world(t testing.TB, seed uint64, strange, nested bool) {
+	l.seed = seed
+	w := newWorld(t, seed, strange)
+	all := make([]*kept, lists)
+	for i := range all {
+		all[i] = &kept{query: w.query(strange, nested)}
+		if !l.start(all[i]) {
+			return
+		}
+	}
+	w.said = nil
+	for range transactions {
+		sets, ddl := w.transaction()
+		reads := map[string][]*kept{}
+		before := map[*kept][]string{}
+		for _, k := range all {
+			if before[k] = nil; ddl {
+				if !l.start(k) {
+					return
+				}
+				continue
+			}
+			if v := l.step(k, sets); v.Read != "" {
+				l.reads[v.Read]++
+				reads[k.Shape] = append(reads[k.Shape], k)
+			}
+			if l.wrong != "" {
+				return
+			}
+		}
+		for _, dirty := range reads {
+			l.read(dirty)
+		}
+		for _, k := range all {
+			if l.check(k); l.wrong != "" {
+				return
+			}
+		}
+	}
+}
+
+func (l *law) fail(k *kept, format string, args ...any) {
+	if l.wrong == "" {
+		l.wrong = fmt.Sprintf("seed %d: WHERE %s %#v ORDER BY %s LIMIT %d OFFSET %d, counted %t\n%s\n%s", l.seed, k.where, k.args, k.order, k.Limit, k.Offset, k.Counted,
+			fmt.Sprintf(format, args...), strings.Join(k.world.said, "\n"))
+	}
+}
+
+func (l *law) start(k *kept) bool {
+	result, err := ivm.New(k.Plan, k.load())
+	if err != nil {
+		l.fail(k, "it does not begin: %v", err)
+		return false
+	}
+	l.started++
+	k.result = result
+	return true
+}
+
+// step hands over the changes that may touch a list: sometimes only those that
+// do, as an index would.
+func (l *law) step(k *kept, sets []*change.Changeset) (v ivm.Verdict) {
+	narrow := k.world.IntN(2) == 0
+	for _, set := range sets {
+		var hits []int
+		touched := set.Everything
+		for i := range set.Changes {
+			if c := &set.Changes[i]; k.touchedBy(c) || !narrow && c.Table == "t" {
+				hits = append(hits, i)
+				touched = touched || k.touchedBy(c)
+			}
+		}
+		if !touched {
+			continue
+		}
+		l.steps++
+		items := k.result.Items().Slice()
+		v = k.result.Step(set, hits)
+		if v.Read != "" {
+			return v
+		}
+		if wrong := wrongOps(items, k.result.Items().Slice(), v.Ops, len(hits) == 1); wrong != "" {
+			l.fail(k, "%s", wrong)
+		}
+	}
+	return v
+}
+
+// touchedBy reports whether a change may matter.
+func (k *kept) touchedBy(c *change.Change) bool {
+	switch {
+	case c.Kind == change.Everything:
+		return true
+	case c.Table != "t":
+		return slices.ContainsFunc(k.Nested, func(n ivm.Nested) bool { return n.Table == c.Table })
+	case k.Match == nil:
+		return true
+	}
+	meets := func(image []any) bool {
+		return image != nil && k.Match(image[:len(k.Columns)]) >= ivm.True
+	}
+	return meets(c.Old) || meets(c.New) || c.Kind == change.Update && (c.Old == nil || c.New == nil)
+}
+
+// read reads the lists of one shape in one go.
+func (l *law) read(dirty []*kept) {
+	var plans []*ivm.Plan
+	for _, k := range dirty {
+		plans = append(plans, k.Plan)
+	}
+	rows, err := dirty[0].Reader.Read(context.Background(), plans)
+	for i, k := range dirty {
+		items := k.result.Items().Slice()
+		var v ivm.Verdict
+		if v, err = k.result.Load(rows[i]); err != nil {
+			l.fail(k, "after a read: %v", err)
+			return
+		}
+		if wrong := wrongOps(items, k.result.Items().Slice(), v.Ops, false); wrong != "" {
+			l.fail(k, "after a read: %s", wrong)
+		}
+	}
+}
+
+func (l *law) check(k *kept) {
+	items, meta := k.page()
+	if got := k.result.Items().Slice(); !slices.EqualFunc(got, items, sameItem) {
+		i := 0
+		for i < min(len(got), len(items)) && sameItem(got[i], items[i]) {
+			i++
+		}
+		l.fail(k, "of %d and %d items they differ at %d:\ngot  %.300s\nwant %.300s", len(got), len(items), i, show(got[i:]), show(items[i:]))
+	}
+	if !bytes.Equal(k.result.Meta(), meta) {
+		l.fail(k, "meta is %s, want %s", k.result.Meta(), meta)
+	}
+}
+
+// counted are the reads by what they are for.
+type counted struct {
+	refills int // the window ran out of rows
+	large   int // too much changed
+	images  int // of what changed the source does not know all
+	others  int
+}
+
+func (l *law) counted() (c counted) {
+	for reason, n := range l.reads {
+		switch {
+		case strings.HasPrefix(reason, "the reserve "):
+			c.refills += n
+		case strings.HasPrefix(reason, "so many rows"), strings.HasPrefix(reason, "any"):
+			c.large += n
+		case strings.HasPrefix(reason, "of a changed row "), strings.HasPrefix(reason, "of a nested row "):
+			c.images += n
+		default:
+			c.others += n
+		}
+	}
+	return c
+}
+
+// follow follows worlds to their end.
+func follow(t *testing.T, worlds int, strange, nested bool) *law {
+	l := &law{reads: map[string]int{}}
+	for seed := range uint64(many(worlds)) {
+		if l.world(t, seed, strange, nested); l.wrong != "" {
+			t.Fatal(l.wrong)
+		}
+	}
+	t.Logf("%d steps; reads: %+v; %v; %d lists begun anew", l.steps, l.counted(), l.reads, l.started)
+	return l
+}
+
+// TestStepsAreTheDatabase is the law: after each transaction a stepped list is
+// the list that the database returns, order included. Where Go knows how every
+// type compares, memory decides all but bulk changes, used up reserves, and rows of which
+// the source does not know all.
+func TestStepsAreTheDatabase(t *testing.T) {
+	l := follow(t, 6, false, false)
+	c := l.counted()
+	if c.others > 0 {
+		t.Errorf("of %d steps %d were not made for other reasons than size: %v", l.steps, c.others, l.reads)
+	}
+	if c.refills*10 > l.steps {
+		t.Errorf("%d steps took %d reads to refill a reserve", l.steps, c.refills)
+	}
+}
+
+// TestForeignCollation: where Go does not know how texts compare, lists are
+// read, and none is wrong.
+func TestForeignCollation(t *testing.T) {
+	if l := follow(t, 2, true, false); l.counted().others == 0 {
+		t.Errorf("none of %d steps needed the database", l.steps)
+	}
+}
+
+// TestNestedRows: the law, with rows of other tables in the items.
+func TestNestedRows(t *testing.T) {
+	l := follow(t, 2, false, true)
+	if c := l.counted(); (c.others+c.refills)*4 > l.steps {
+		t.Errorf("of %d steps %d were not made: %v", l.steps, c.others+c.refills, l.reads)
+	}
 }

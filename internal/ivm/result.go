@@ -29,6 +29,8 @@ type Result struct {
 	less, more bool
 	low, high  string
 
+	nested []*nesting
+
 	list  *diff.List
 	meta  []byte
 	space []byte // for sort keys
@@ -88,7 +90,13 @@ func (r *Result) Items() *diff.List { return r.list }
 func (r *Result) Meta() []byte { return r.meta }
 
 // Bytes is about what the result takes in memory beside its list of items.
-func (r *Result) Bytes() int { return resultBeside + r.bytes + len(r.meta) }
+func (r *Result) Bytes() int {
+	n := resultBeside + r.bytes + len(r.meta)
+	for _, nested := range r.nested {
+		n += nested.bytes
+	}
+	return n
+}
 
 // What Go keeps beside the content, about.
 const (
@@ -107,6 +115,9 @@ func (r *Result) lean() bool {
 // load takes rows as the result.
 func (r *Result) load(rows *Rows) error {
 	*r = Result{plan: r.plan, names: r.names, space: r.space, total: rows.Total, before: rows.Before, more: rows.More, less: rows.Before > 0}
+	for i := range r.plan.Nested {
+		r.nested = append(r.nested, newNesting(&r.plan.Nested[i], naming{}))
+	}
 	sorted, err := r.sorted(rows)
 	if err != nil {
 		return err
@@ -151,6 +162,14 @@ func (r *Result) sorted(rows *Rows) ([]row, error) {
 		if !r.lean() {
 			of.rest = &rest{values: values}
 		}
+		if len(rows.List[i].Nested) != len(r.nested) {
+			return nil, fmt.Errorf("ivm: a row has %d nested tables for %d", len(rows.List[i].Nested), len(r.nested))
+		}
+		for j, nested := range r.nested {
+			if err := nested.load(key, values, rows.List[i].Nested[j]); err != nil {
+				return nil, err
+			}
+		}
 		sorted = append(sorted, of)
 	}
 	if r.blind != "" {
@@ -173,21 +192,18 @@ func (r *Result) bound(n int) error {
 		return fmt.Errorf("ivm: rows %d to %d do not hold a window of %d at %d", r.before, r.before+n, p.Limit, p.Offset)
 	}
 	switch {
-	case r.blind != "" || n > 0:
-	case !r.less:
-	case p.Counted: // the window begins behind the last row
-		r.before = r.total
-		r.low = pastAll(p.Order)
-		r.less = r.total > 0
-	default:
-		r.blind = "nothing is known of the rows before the window"
-	}
-	if r.blind == "" && n > 0 {
+	case r.blind != "":
+	case n > 0:
 		r.low, r.high = r.rows.at(0).key, r.rows.at(n-1).key
+	case r.less: // the window begins behind the last row; before is the most that there are
+		if p.Counted {
+			r.before = r.total
+		}
+		r.low, r.less = pastAll(p.Order), r.before > 0
 	}
 	switch all := r.before + n; {
 	case !p.Counted:
-	case r.total < all || !r.more && r.total > all:
+	case n > 0 && (r.total < all || !r.more && r.total > all):
 		return fmt.Errorf("ivm: %d rows are counted where rows %d to %d are read, and more: %t", r.total, r.before, all, r.more)
 	case r.total == all:
 		r.more = false
@@ -284,14 +300,19 @@ func (r *Result) key(values []any) (key string, known bool) {
 func (r *Result) weigh(of *row) int {
 	n := rowBeside + len(of.key)
 	if of.rest != nil {
-		n += restBeside + valueBeside*len(of.rest.values)
-		for _, value := range of.rest.values {
-			switch v := value.(type) {
-			case string:
-				n += valueBeside + len(v)
-			case []byte:
-				n += valueBeside + len(v)
-			}
+		n += restBeside + weighValues(of.rest.values)
+	}
+	return n
+}
+
+func weighValues(values []any) int {
+	n := valueBeside * len(values)
+	for _, value := range values {
+		switch v := value.(type) {
+		case string:
+			n += valueBeside + len(v)
+		case []byte:
+			n += valueBeside + len(v)
 		}
 	}
 	return n
@@ -305,14 +326,13 @@ type naming struct {
 	same    bool  // they are the image's
 }
 
-// image returns the values of the plan's columns.
-func (r *Result) image(columns []string, image []any) []any {
+// image returns the values of the wanted columns.
+func (n *naming) image(columns []string, image []any, wanted []string) []any {
 	if image == nil {
 		return nil
 	}
-	n := &r.names
 	if len(columns) != len(n.columns) || len(columns) > 0 && &columns[0] != &n.columns[0] {
-		n.read(columns, r.plan.Columns)
+		n.read(columns, wanted)
 	}
 	if n.same && len(image) == len(columns) {
 		return image
