@@ -157,10 +157,14 @@ func (l *law) read(dirty []*kept) {
 		plans = append(plans, k.Plan)
 	}
 	rows, err := dirty[0].Reader.Read(context.Background(), plans)
+	if err != nil {
+		l.fail(dirty[0], "read: %v", err)
+		return
+	}
 	for i, k := range dirty {
 		items := k.result.Items().Slice()
-		var v ivm.Verdict
-		if v, err = k.result.Load(rows[i]); err != nil {
+		v, err := k.result.Load(rows[i])
+		if err != nil {
 			l.fail(k, "after a read: %v", err)
 			return
 		}
