@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -50,6 +51,16 @@ type Config[Row any] struct {
 	// Reach says by which rows of another table a request may filter, in
 	// filters across foreign keys. Nil: by all.
 	Reach func(r *http.Request, table string) (where.Expr, error)
+
+	// Validate looks at a row before it is made or altered, as it is to be. What
+	// it sets is written, also to columns that are read-only for clients. Invalid
+	// says what is wrong with which field; permit.Deny refuses.
+	Validate func(context.Context, *Row) error
+	// AllowRow says whether a request may make this row, or alter or delete it as
+	// it is. Which rows it sees, Scope says.
+	AllowRow func(*http.Request, permit.Action, Row) error
+	// MaxBody is how many bytes a body may have. Default 1 MiB.
+	MaxBody int64
 
 	// Render makes the answer's object of a row, in place of the fields of
 	// Row. It must depend on the row alone, and leave the key's fields in.
@@ -142,7 +153,9 @@ type options struct {
 	Reach    func(*http.Request, string) (where.Expr, error)
 	Nested   []Nested
 	Numbers  value.Numbers
+	MaxBody  int64
 	Logger   *slog.Logger
+	hooks    hooks
 }
 
 func (cfg *Config[Row]) options() options {
@@ -150,10 +163,14 @@ func (cfg *Config[Row]) options() options {
 		DB: cfg.DB, Catalog: cfg.Catalog, Table: cfg.Table, Name: cfg.Name, Key: cfg.Key,
 		Hidden: cfg.Hidden, ReadOnly: cfg.ReadOnly, Filters: cfg.Filters, Search: cfg.Search,
 		Order: cfg.Order, Page: cfg.Page.filled(), Allow: cfg.Allow, Scope: cfg.Scope, Reach: cfg.Reach,
-		Nested: cfg.Nested, Numbers: cfg.Numbers, Logger: cfg.Logger,
+		Nested: cfg.Nested, Numbers: cfg.Numbers, MaxBody: cfg.MaxBody, Logger: cfg.Logger,
+		hooks: hooksOf(cfg),
 	}
 	if o.Name == "" {
 		o.Name = cfg.Table
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = defaultMaxBody
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

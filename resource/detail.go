@@ -30,6 +30,12 @@ func (c *call) detail(w http.ResponseWriter) *wire.Problem {
 	if err != nil {
 		return c.unavailable("write the row", err)
 	}
+	tag := tagOf(body)
+	w.Header().Set("ETag", tag)
+	if unchanged(c.r, tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	answerJSON(w, body)
 	return nil
 }

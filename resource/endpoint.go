@@ -61,6 +61,8 @@ type call struct {
 	scope where.Expr
 	// at is the row that the path names.
 	at where.Expr
+	// values are those of the key, in the order of layout.key.
+	values []any
 	// reached are the conditions that Config.Reach set, as they were asked.
 	reached []where.Expr
 }
@@ -79,6 +81,14 @@ func verbOf(method string, one bool) (verb, bool) {
 			return verb{permit.Read, (*call).detail}, true
 		}
 		return verb{permit.Read, (*call).list}, true
+	case method == http.MethodPost && !one:
+		return verb{permit.Create, (*call).create}, true
+	case method == http.MethodPut && one:
+		return verb{permit.Update, (*call).replace}, true
+	case method == http.MethodPatch && one:
+		return verb{permit.Update, (*call).patch}, true
+	case method == http.MethodDelete && one:
+		return verb{permit.Delete, (*call).remove}, true
 	}
 	return verb{}, false
 }

@@ -101,7 +101,7 @@ func (n *nested) key(values []any, form func(predicate.Column, []byte, any) ([]b
 // one parent, and all rows are its.
 func (n *nested) read1(ctx context.Context, l *layout, parents []*parent, byKey map[string]*parent) error {
 	text, args := n.statement(parents)
-	rows, err := l.DB.QueryContext(ctx, text, args...)
+	rows, err := l.query(ctx, text, args)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (c *call) take(segment string) *wire.Problem {
 			return wire.NewProblem(http.StatusNotFound, wire.CodeNotFound, "there is no such row in "+c.Name+": "+f.name+": "+err.Error())
 		}
 		each[i] = where.Eq(f.column.Name, v)
+		c.values = append(c.values, v)
 	}
 	c.at = where.And(each...)
 	return nil

@@ -201,4 +201,3 @@ func (n *nested) appendRow(to []byte, row []any, numbers value.Numbers) []byte {
 	}
 	return append(to, '}')
 }
-

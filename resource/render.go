@@ -121,13 +121,15 @@ func (l *layout) item(values []any, nested [][][]any) (diff.Item, error) {
 }
 
 // keyText is the key of a row, as clients know it.
-func (l *layout) keyText(values []any) string {
+func (l *layout) keyText(values []any) string { return wire.Key(l.keyParts(values)...) }
+
+func (l *layout) keyParts(values []any) []string {
 	parts := make([]string, len(l.key))
 	for i, at := range l.key {
 		f := &l.fields[at]
 		text, err := l.appendKey(nil, f, values[f.place])
 		if err != nil {
-			return ""
+			return parts
 		}
 		var plain string
 		if text[0] == '"' && json.Unmarshal(text, &plain) == nil {
@@ -136,7 +138,7 @@ func (l *layout) keyText(values []any) string {
 			parts[i] = string(text)
 		}
 	}
-	return wire.Key(parts...)
+	return parts
 }
 
 func (l *layout) appendKey(to []byte, f *field, stored any) ([]byte, error) {

@@ -59,6 +59,17 @@ func (r Record) Get(name string) any {
 	return nil
 }
 
+// Set sets the value of a column, in a row that Config.Validate is given. What
+// is no column of the record is not set.
+func (r Record) Set(name string, value any) {
+	for i := range r.Names {
+		if r.Names[i] == name {
+			r.Values[i] = value
+			return
+		}
+	}
+}
+
 // Resource is a table, ready to be mounted. It takes concurrent use.
 type Resource[Row any] struct{ *endpoint }
 

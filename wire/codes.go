@@ -51,6 +51,16 @@ const (
 	CodeBadParameter     Code = "bad_parameter"
 	CodeBadCursor        Code = "bad_cursor"
 	CodeSchemaChanged    Code = "schema_changed"
+
+	CodeUnsupportedMedia   Code = "unsupported_media_type"
+	CodeBodyTooLarge       Code = "body_too_large"
+	CodeBadBody            Code = "bad_body"
+	CodeInvalidFields      Code = "invalid_fields"
+	CodePreconditionFailed Code = "precondition_failed"
+	CodeOutOfScope         Code = "out_of_scope" // the row would not be the writer's
+	CodeDuplicate          Code = "duplicate"    // another row has the same unique values
+	CodeConstraint         Code = "constraint"   // the database's rules do not allow it
+	CodeReferenced         Code = "referenced"   // other rows refer to it
 )
 
 // WebSocket close codes of version 2. 4400 and above are ours.

@@ -158,6 +158,19 @@ func appendBytes(to, v []byte) []byte {
 	return append(to, '"')
 }
 
+// FromTime is a point in time as it is stored in a column.
+func FromTime(c *schema.Column, t time.Time) string {
+	t = t.UTC()
+	switch c.Type {
+	case schema.Date:
+		return t.Format(time.DateOnly)
+	case schema.Time:
+		hour, minute, second := t.Clock()
+		return clock{hour, minute, second, t.Nanosecond()}.text()
+	}
+	return stamp{t}.text()
+}
+
 // KeyColumn returns how a column is written where it is part of a key: so that
 // two keys have two texts, and each is a JSON string or number. Times and JSON
 // stay as they are stored, and a BOOLEAN is 0 or 1.

@@ -237,6 +237,20 @@ func TestKeyColumn(t *testing.T) {
 	}
 }
 
+func TestFromTime(t *testing.T) {
+	at := time.Date(2026, 1, 2, 0, 4, 5, 6000, time.FixedZone("", 3600))
+	for of, want := range map[schema.Type]string{
+		schema.Timestamp: "2026-01-01 23:04:05.000006",
+		schema.Text:      "2026-01-01 23:04:05.000006",
+		schema.Date:      "2026-01-01",
+		schema.Time:      "23:04:05.000006",
+	} {
+		if got := FromTime(column(of), at); got != want {
+			t.Errorf("%s column: %s, want %s", of, got, want)
+		}
+	}
+}
+
 // TestStampOrder: stored times in the package's own form are in order as texts.
 func TestStampOrder(t *testing.T) {
 	times := []string{

@@ -1,0 +1,217 @@
+package resource
+
+import (
+	"context"
+	"database/sql"
+	"net/http"
+
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// insertRow makes the row and returns it as it stands then.
+func (in *input) insertRow(ctx context.Context) (*state, error) {
+	if in.onlyNew() && in.keyGiven() {
+		if exist, err := in.exists(ctx); err != nil || exist {
+			return nil, orError(err, exists())
+		}
+	}
+	returned := in.keyColumns()
+	if len(in.key) == 0 {
+		returned = in.columns
+	}
+	text, args := in.insertion(returned)
+	values, err := in.oneRow(ctx, text, args, len(returned))
+	if err != nil {
+		return nil, err
+	}
+	if values == nil {
+		return nil, ignored()
+	}
+	if len(in.key) == 0 {
+		return in.keyless(ctx, values)
+	}
+	return in.made(ctx, values)
+}
+
+// keyGiven reports whether the whole key is known before the row is made, and
+// takes it for the call's then.
+func (in *input) keyGiven() bool {
+	values := make([]any, len(in.key))
+	for i, at := range in.key {
+		f := &in.fields[at]
+		if !in.set[f.place] || in.values[f.place] == nil {
+			return false
+		}
+		values[i] = in.values[f.place]
+	}
+	in.call.values = values
+	return true
+}
+
+// made reads a row that was written. Where the writer cannot see it, it is not
+// the writer's to make.
+func (c *call) made(ctx context.Context, key []any) (*state, error) {
+	s, err := c.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, outOfScope()
+	}
+	return s, nil
+}
+
+// updateRow writes what is set, if the row is still the one that it was.
+func (in *input) updateRow(ctx context.Context, conn *sql.Conn, current *state) (*state, error) {
+	key, err := in.unmoved(ctx, current)
+	if err != nil {
+		return nil, err
+	}
+	text, args := in.update(key)
+	if text == "" {
+		return current, nil
+	}
+	if err := exactlyOne(ctx, conn, text, args); err != nil {
+		return nil, err
+	}
+	return in.made(ctx, key)
+}
+
+func (c *call) deleteRow(ctx context.Context, conn *sql.Conn, current *state) error {
+	key, err := c.unmoved(ctx, current)
+	if err != nil {
+		return err
+	}
+	text, args := c.deletion(key)
+	return exactlyOne(ctx, conn, text, args)
+}
+
+// unmoved fails where the row is not the one that a write was made ready for,
+// and returns its key as it is stored.
+func (c *call) unmoved(ctx context.Context, current *state) (key []any, err error) {
+	now, err := c.read(ctx, c.values)
+	switch {
+	case err != nil:
+		return nil, err
+	case now == nil || !now.equal(current):
+		return nil, errMoved
+	}
+	key = make([]any, len(c.key))
+	for i, at := range c.key {
+		key[i] = now.values[c.fields[at].place]
+	}
+	return key, nil
+}
+
+func exactlyOne(ctx context.Context, conn *sql.Conn, text string, args []any) error {
+	result, err := conn.ExecContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return ignored()
+	case n > 1:
+		return wire.NewProblem(http.StatusConflict, wire.CodeConstraint, "more than one row has this key; nothing was written")
+	}
+	return nil
+}
+
+// insertion is the statement that makes the row.
+func (in *input) insertion(returned []string) (text string, args []any) {
+	b := appendName([]byte("INSERT INTO "), in.table.Name)
+	first := true
+	for i, column := range in.columns {
+		if !in.set[i] {
+			continue
+		}
+		b = append(b, opened(first, " (")...)
+		first = false
+		b = appendName(b, column)
+		args = append(args, in.values[i])
+	}
+	if first {
+		b = append(b, " DEFAULT VALUES"...)
+	} else {
+		b = append(b, ") VALUES ("...)
+		for i := range args {
+			b = append(b, opened(i == 0, "")...)
+			b = append(b, '?')
+		}
+		b = append(b, ')')
+	}
+	for i, column := range returned {
+		b = append(b, opened(i == 0, " RETURNING ")...)
+		b = appendName(append(b, '+'), column) // as stored, not as declared
+	}
+	return string(b), args
+}
+
+// update is the statement that writes what is set, "" where nothing is.
+func (in *input) update(key []any) (text string, args []any) {
+	b := appendName([]byte("UPDATE "), in.table.Name)
+	for i, column := range in.columns {
+		if !in.set[i] {
+			continue
+		}
+		b = append(b, opened(args == nil, " SET ")...)
+		b = append(appendName(b, column), " = ?"...)
+		args = append(args, in.values[i])
+	}
+	if args == nil {
+		return "", nil
+	}
+	b, args = in.appendKeyed(b, key, args)
+	return string(b), args
+}
+
+func (c *call) deletion(key []any) (text string, args []any) {
+	b := appendName([]byte("DELETE FROM "), c.table.Name)
+	b, args = c.appendKeyed(b, key, nil)
+	return string(b), args
+}
+
+// appendKeyed appends the condition that the row has the key.
+func (l *layout) appendKeyed(b []byte, key, args []any) ([]byte, []any) {
+	for i, at := range l.key {
+		if i == 0 {
+			b = append(b, " WHERE "...)
+		} else {
+			b = append(b, " AND "...)
+		}
+		b = append(appendName(b, l.fields[at].column.Name), " = ?"...)
+	}
+	return b, append(args, key...)
+}
+
+// exists reports whether there is a row of the key, whoever may see it.
+func (c *call) exists(ctx context.Context) (bool, error) {
+	b, args := c.appendKeyed(appendName([]byte("SELECT 1 FROM "), c.table.Name), c.values, nil)
+	row, err := c.oneRow(ctx, string(b), args, 1)
+	return row != nil, err
+}
+
+func opened(first bool, with string) string {
+	if first {
+		return with
+	}
+	return ", "
+}
+
+func orError(err error, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+func ignored() error {
+	return wire.NewProblem(http.StatusConflict, wire.CodeConstraint, "a trigger of the table left it undone")
+}
+
+func outOfScope() error {
+	return wire.NewProblem(http.StatusForbidden, wire.CodeOutOfScope, "the row would be one that is not yours to see")
+}
