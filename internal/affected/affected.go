@@ -53,7 +53,7 @@ type Held struct {
 type Index[ID comparable] struct {
 	observers map[ID]*observer[ID]
 	tables    map[string]*table[ID]
-	round     uint64 // counts the calls of Affected
+	stamp     uint64 // the newest: one for each change that was looked up
 }
 
 // New makes an empty index.
@@ -65,7 +65,7 @@ func New[ID comparable]() *Index[ID] {
 type observer[ID comparable] struct {
 	id     ID
 	places []*place[ID]
-	round  uint64 // the newest that named it
+	stamp  uint64 // it is not named for changes up to this one
 }
 
 // table is all that is known about the readers of one table.
@@ -116,9 +116,23 @@ func (x *Index[ID]) Remove(id ID) {
 // Affected calls visit once for each observer that the changeset may touch, in
 // no order. visit must not use the index.
 func (x *Index[ID]) Affected(set *change.Changeset, visit func(ID)) {
-	x.round++
-	l := &look[ID]{round: x.round, visit: visit}
+	x.walk(set, &look[ID]{once: visit})
+}
+
+// Hits calls visit for each observer that the changeset may touch with each of
+// the changes that may do so: its place in set.Changes, in their order; −1 for
+// a changeset of everything. An observer for which visit returns false is not
+// named again. visit must not use the index.
+func (x *Index[ID]) Hits(set *change.Changeset, visit func(id ID, change int) (more bool)) {
+	x.walk(set, &look[ID]{visit: visit})
+}
+
+func (x *Index[ID]) walk(set *change.Changeset, l *look[ID]) {
+	l.stamp, l.change = x.stamp, -1
+	l.last = x.stamp + uint64(len(set.Changes)) + 1
+	x.stamp = l.last
 	if set.Everything {
+		l.stamp++
 		for _, t := range x.tables {
 			for _, g := range t.order {
 				g.all(l)
@@ -128,6 +142,8 @@ func (x *Index[ID]) Affected(set *change.Changeset, visit func(ID)) {
 	}
 	for i := range set.Changes {
 		c := &set.Changes[i]
+		l.stamp++
+		l.change = i
 		t := x.tables[c.Table]
 		if t == nil {
 			continue

@@ -29,7 +29,7 @@ type entry[ID comparable] struct {
 }
 
 func (e *entry[ID]) visit(l *look[ID], from int) {
-	if e.observer.round != l.round && e.all[from:].MetBy(l.columns, l.row) {
+	if e.observer.stamp < l.stamp && e.all[from:].MetBy(l.columns, l.row) {
 		l.name(e.observer)
 	}
 }
@@ -39,7 +39,7 @@ func (e *entry[ID]) visit(l *look[ID], from int) {
 type list[ID comparable] struct {
 	first *entry[ID]
 	rest  []*entry[ID]
-	round uint64 // the newest that named all of them
+	stamp uint64 // none of them is named for changes up to this one
 }
 
 func (l *list[ID]) len() int {
@@ -80,13 +80,12 @@ func (l *list[ID]) drop(e *entry[ID]) {
 }
 
 func (l *list[ID]) nameAll(look *look[ID]) {
-	if l.first == nil || l.round == look.round {
+	if l.first == nil || l.stamp >= look.stamp {
 		return
 	}
-	l.round = look.round
-	look.name(l.first.observer)
+	l.stamp = look.name(l.first.observer)
 	for _, e := range l.rest {
-		look.name(e.observer)
+		l.stamp = min(l.stamp, look.name(e.observer))
 	}
 }
 
@@ -135,19 +134,32 @@ type cell[ID comparable] struct {
 	more *finder[ID]
 }
 
-// look is one row that is being looked up.
+// look is one row that is being looked up. The changes of a changeset have
+// stamps that follow each other; what shall not be named again for any of them
+// has the last.
 type look[ID comparable] struct {
 	columns []string
 	row     []any
-	round   uint64
-	visit   func(ID)
+	change  int    // place of the change
+	stamp   uint64 // its own
+	last    uint64 // of the changeset, above those of its changes
+	once    func(ID)
+	visit   func(ID, int) bool // where once is nil
 }
 
-func (l *look[ID]) name(o *observer[ID]) {
-	if o.round != l.round {
-		o.round = l.round
-		l.visit(o.id)
+// name names an observer, unless it was for this change or is not to be again.
+// It returns the stamp up to which it will not be.
+func (l *look[ID]) name(o *observer[ID]) uint64 {
+	if o.stamp >= l.stamp {
+		return o.stamp
 	}
+	o.stamp = l.last
+	if l.once != nil {
+		l.once(o.id)
+	} else if l.visit(o.id, l.change) {
+		o.stamp = l.stamp
+	}
+	return o.stamp
 }
 
 func (f *finder[ID]) empty() bool {

@@ -17,7 +17,7 @@ type group[ID comparable] struct {
 	any     bool // AnyColumn is among columns
 
 	places []*place[ID]
-	round  uint64 // the newest that named all of them
+	stamp  uint64 // none of them is named for changes up to this one
 	finder finder[ID]
 
 	key  []string // nil: rows are not known
@@ -60,7 +60,7 @@ func newGroup[ID comparable](t *table[ID], shape string, d *Dependency) *group[I
 // visit names the observers that a change touches.
 func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
 	l.columns = c.Columns
-	if g.round == l.round || !touches(c, g.columns, g.any) {
+	if g.stamp >= l.stamp || !touches(c, g.columns, g.any) {
 		return
 	}
 	if c.Kind == change.Delete && g.key != nil {
@@ -86,12 +86,12 @@ func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
 }
 
 func (g *group[ID]) all(l *look[ID]) {
-	if g.round == l.round {
+	if g.stamp >= l.stamp {
 		return
 	}
-	g.round = l.round
+	g.stamp = l.last
 	for _, p := range g.places {
-		l.name(p.observer)
+		g.stamp = min(g.stamp, l.name(p.observer))
 	}
 }
 

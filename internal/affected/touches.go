@@ -47,3 +47,25 @@ func (d *Dependency) touchedBy(c *change.Change) bool { return d.judge(c).Touche
 func touches(c *change.Change, columns []string, any bool) bool {
 	return any || c.Touches(columns)
 }
+
+// Hits is Index.Hits for one observer: the places of the changes that may touch
+// what depends on reads, −1 alone for a changeset of everything.
+func Hits(reads []Dependency, set *change.Changeset) []int {
+	if set.Everything {
+		if len(reads) == 0 {
+			return nil
+		}
+		return []int{-1}
+	}
+	var hits []int
+	for i := range set.Changes {
+		c := &set.Changes[i]
+		for j := range reads {
+			if reads[j].Table == c.Table && reads[j].touchedBy(c) {
+				hits = append(hits, i)
+				break
+			}
+		}
+	}
+	return hits
+}

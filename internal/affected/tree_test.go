@@ -83,7 +83,7 @@ func checkFound(t *testing.T, r *rand.Rand, s *spans[int], all []*entry[int]) {
 	row := []any{treeValue(s.column, r.IntN(2100))}
 	columns := []string{s.column.Name}
 	found := map[int]bool{}
-	s.visit(&look[int]{columns: columns, row: row, round: r.Uint64(), visit: func(id int) { found[id] = true }})
+	s.visit(&look[int]{columns: columns, row: row, stamp: 1, once: func(id int) { found[id] = true }})
 	for _, e := range all {
 		if want := e.all.MetBy(columns, row); found[e.observer.id] != want {
 			t.Fatalf("%v: found %t, %+v says %t", row, !want, e.all, want)
