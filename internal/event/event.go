@@ -33,6 +33,13 @@ const (
 	SocketClosed                 // a client's socket closed with Code
 	Refused                      // a request was refused with Code
 	SnapshotSent                 // a client could not be continued and got the whole list
+	Stepped                      // a list took in a transaction without running its view
+	Read                         // the rows of a list were read, without running its view
+	BatchRead                    // lists of one shape were read by one statement; Items of them
+	ReadFailed                   // rows could not be read: the view runs
+	PlanDropped                  // the plan of a view does not give its answer: its lists are evaluated
+	Audited                      // a list that was kept by steps was read again and compared
+	AuditDiffered                // … and was not what the database gives
 	kinds
 )
 
@@ -40,6 +47,7 @@ var names = [kinds]string{
 	"observer opened", "observer ended", "evaluated", "evaluation failed", "evaluation slow",
 	"result large", "view misread", "source lost", "source back", "session opened", "session ended",
 	"socket opened", "socket closed", "refused", "snapshot sent",
+	"stepped", "read", "batch read", "read failed", "plan dropped", "audited", "audit differed",
 }
 
 func (k Kind) String() string { return names[k] }
@@ -47,7 +55,7 @@ func (k Kind) String() string { return names[k] }
 // level is how loud the log is about an event.
 func (k Kind) level() slog.Level {
 	switch k {
-	case EvaluationFailed, EvaluationSlow, ResultLarge, ViewMisread, SourceLost:
+	case EvaluationFailed, EvaluationSlow, ResultLarge, ViewMisread, SourceLost, ReadFailed, PlanDropped, AuditDiffered:
 		return slog.LevelWarn
 	case SourceBack:
 		return slog.LevelInfo

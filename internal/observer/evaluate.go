@@ -34,6 +34,9 @@ type Outcome struct {
 	// the route is not marked).
 	Reads *readset.Set
 	View  *mark.View
+	// Kept is what the route said of how its list can be kept, nil for nothing.
+	// What it read for that is in a set of its own.
+	Kept *mark.Kept
 	// Commits are the positions of what the run itself has written.
 	Commits  []change.Position
 	Snapshot source.Snapshot
@@ -74,7 +77,7 @@ func Run(ctx context.Context, app http.Handler, request *bus.Request, snapshot s
 		outcome.TimedOut = true
 	}
 	outcome.Took = time.Since(began)
-	outcome.View, outcome.Commits = route.View(), writes.Commits()
+	outcome.View, outcome.Kept, outcome.Commits = route.View(), route.Kept(), writes.Commits()
 	if outcome.Panic == "" && !outcome.TimedOut {
 		outcome.Status, outcome.Header, outcome.Body = answer.status(), answer.header, answer.body.Bytes()
 	}

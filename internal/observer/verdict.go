@@ -9,6 +9,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -20,6 +21,10 @@ type Verdict struct {
 	// List is the new result. Ops lead to it from the prior one.
 	List *List
 	Ops  []diff.Op
+	// Kept is the list as its plan keeps it, nil where no plan does. Unkept is
+	// why the plan that the route gave does not.
+	Kept   *ivm.Result
+	Unkept string
 	// Response is the view's own answer, to be passed through: nothing can be
 	// observed in it.
 	Response *bus.Response
@@ -34,10 +39,16 @@ type Verdict struct {
 // has none yet; covers asks the source about a table; limit is the most items
 // that a result may have.
 func Judge(o *Outcome, prior *List, covers func(table string) error, limit int) *Verdict {
+	v := judge(o, prior, covers, limit)
+	v.keep(o)
+	return v
+}
+
+func judge(o *Outcome, prior *List, covers func(table string) error, limit int) *Verdict {
 	if v := judgeRun(o); v != nil {
 		return v
 	}
-	if o.Status != http.StatusOK && (o.Status != http.StatusNotFound || o.Reads.Empty() && prior == nil) {
+	if o.Status != http.StatusOK && (o.Status != http.StatusNotFound || o.readNothing() && prior == nil) {
 		return judgeStatus(o)
 	}
 	if o.View == nil {
@@ -120,8 +131,10 @@ func judgeStatus(o *Outcome) *Verdict {
 // polls moves in any case, and one that declares a table moves with that.
 func judgeReads(o *Outcome, again bool, covers func(table string) error) *Verdict {
 	name := o.View.Name
-	if err := o.Reads.Err(); err != nil {
-		return problem(http.StatusInternalServerError, wire.CodeNothingRead, fmt.Sprintf("view %s: %v", name, err))
+	for _, set := range o.sets() {
+		if err := set.Err(); err != nil {
+			return problem(http.StatusInternalServerError, wire.CodeNothingRead, fmt.Sprintf("view %s: %v", name, err))
+		}
 	}
 	if o.Reads.Interval() > 0 || !o.Reads.Deadline().IsZero() {
 		return nil
@@ -131,23 +144,28 @@ func judgeReads(o *Outcome, again bool, covers func(table string) error) *Verdic
 			"view %s: %s, so what that reads is not noted: pass the request's context on, as in db.QueryContext(r.Context(), …), "+
 				"or declare what it depends on with wakeful.DependsOn(ctx, tables…) or wakeful.Poll(ctx, interval)", name, strays[0]))
 	}
-	if o.Reads.Empty() && !again {
+	if o.readNothing() && !again {
 		return problem(http.StatusInternalServerError, wire.CodeNothingRead, fmt.Sprintf(
 			"view %s read nothing that Wakeful could note, so its list could never move: run its queries "+
 				"with the request's context (db.QueryContext(r.Context(), …)) on a recorded handle (sqlite.Open, sqldb.Record), "+
 				"or declare what it depends on with wakeful.DependsOn(ctx, tables…) or wakeful.Poll(ctx, interval)", name))
 	}
-	if names := o.Reads.Volatile(); len(names) > 0 {
-		return problem(http.StatusInternalServerError, wire.CodeVolatileView, fmt.Sprintf(
-			"view %s calls %s, so its result changes although no row does: pass the value in as an argument, "+
-				"or have it evaluated at an interval with wakeful.Poll(ctx, interval) or at a time with wakeful.Until(ctx, t)", name, strings.Join(names, ", ")))
+	for _, set := range o.sets() {
+		if names := set.Volatile(); len(names) > 0 {
+			return problem(http.StatusInternalServerError, wire.CodeVolatileView, fmt.Sprintf(
+				"view %s calls %s, so its result changes although no row does: pass the value in as an argument, "+
+					"or have it evaluated at an interval with wakeful.Poll(ctx, interval) or at a time with wakeful.Until(ctx, t)", name, strings.Join(names, ", ")))
+		}
+		if v := judgeCover(o, set, covers); v != nil {
+			return v
+		}
 	}
-	return judgeCover(o, covers)
+	return nil
 }
 
-func judgeCover(o *Outcome, covers func(table string) error) *Verdict {
-	declared := o.Reads.Declared()
-	for _, read := range o.Reads.Tables() {
+func judgeCover(o *Outcome, set *readset.Set, covers func(table string) error) *Verdict {
+	declared := set.Declared()
+	for _, read := range set.Tables() {
 		err := covers(read.Table)
 		if err == nil || len(declared) > 0 && !isDeclared(read) {
 			continue

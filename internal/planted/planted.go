@@ -50,6 +50,20 @@ const (
 	LimitPushed      Bug = "limit_pushed"       // a condition on a limited subquery narrows within it
 )
 
+// Bugs in keeping lists by steps and reads. The laws of package worker find
+// these.
+const (
+	StepAhead      Bug = "step_ahead"      // a list is stepped past the state to which a round brings the others
+	QueueLost      Bug = "queue_lost"      // what waits to be stepped is forgotten
+	DoubtForgotten Bug = "doubt_forgotten" // nobody is told that something has changed that rights rest on
+	ScopeIgnored   Bug = "scope_ignored"   // an evaluation counts though its credentials may see other rows
+	ReadDated      Bug = "read_dated"      // a read that lacks newer changes stands as if it had them
+	NestedNarrow   Bug = "nested_narrow"   // rows nested later do not count
+)
+
+// Keeping lists the bugs of the third kind.
+var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, NestedNarrow}
+
 // Reading lists the bugs of the second kind.
 var Reading = []Bug{
 	OrDropped, OuterNarrowed, NotInNull, AffinityIgnored, LikeCase, CollationIgnored, CorrelatedTaken, HavingNarrows,

@@ -39,7 +39,7 @@ func BenchmarkNote(b *testing.B) {
 					d.Where = predicate.Of(predicate.Atom{Column: column, Op: predicate.In, Keys: []string{string(key)}})
 				}
 				w.observers[o.ID] = o
-				w.index.Replace(o.ID, []affected.Dependency{d})
+				w.index.Replace(interest{o, ofView}, []affected.Dependency{d})
 			}
 			sets := make([]change.Changeset, 1000)
 			for i := range sets {

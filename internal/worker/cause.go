@@ -74,7 +74,7 @@ func (w *Worker) disown(o *live, commits []change.Position) {
 	w.made.add(commits)
 	o.own = append(o.own, commits...)
 	o.own = o.own[max(0, len(o.own)-maxOwn):]
-	if o.dirty && o.causes.only(o.isOwn) {
+	if o.dirty && (o.planned == nil || o.planned.read == "") && o.causes.only(o.isOwn) {
 		o.dirty, o.causes, o.trigger = false, causes{}, trigger{}
 	}
 }

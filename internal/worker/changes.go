@@ -54,6 +54,7 @@ func (w *Worker) restart(from change.Position) {
 	w.streaming = true
 	w.cfg.Events.Record(event.Event{Kind: event.SourceBack})
 	for _, o := range w.observers {
+		w.suspect(o, "")
 		w.markDirty(o, trigger{kind: byRestart})
 	}
 }
@@ -90,16 +91,15 @@ func (w *Worker) note(c *change.Changeset) {
 	} else {
 		w.recent.add(c)
 	}
-	w.index.Affected(c, func(id string) {
-		if o := w.observers[id]; o != nil {
-			w.touch(o, c)
-		}
-	})
+	w.find(c)
 }
 
 // touch marks an observer dirty by a change, unless its list, or the one that
 // is being made, contains the change already.
 func (w *Worker) touch(o *live, c *change.Changeset) {
+	if o.planned != nil && !o.isOwn(c.Position) {
+		w.suspect(o, w.maybeOwn(o, c))
+	}
 	if o.stamp != nil && o.stamp.Contains(c) {
 		return
 	}
@@ -110,11 +110,7 @@ func (w *Worker) touch(o *live, c *change.Changeset) {
 	if o.isOwn(c.Position) || o.running != nil && planted.Is(planted.FoldLost) {
 		return
 	}
-	kind := byChange
-	if o.running != nil {
-		kind = byAgain
-	}
-	w.markDirty(o, trigger{kind, c.Position, tableOf(c), w.noted})
+	w.markDirty(o, w.because(o, c))
 }
 
 // markDirty has an observer run again; t.position is the first change that its
@@ -124,6 +120,14 @@ func (w *Worker) markDirty(o *live, t trigger) {
 	o.causes.add(stale)
 	if o.ended || o.stamp == nil {
 		return
+	}
+	if o.waits() {
+		stale = first(stale, o.planned.queue[0].Position)
+		t.position = stale
+	}
+	if o.planned != nil {
+		o.planned.read = ""
+		w.unqueue(o)
 	}
 	if o.dirty {
 		o.stale = first(o.stale, stale)
@@ -153,10 +157,15 @@ func (w *Worker) catchUp(o *live) {
 	}
 	changes, complete := w.recent.after(o.stamp)
 	if !complete {
+		w.suspect(o, "")
 		w.markDirty(o, trigger{kind: byUnknown})
 		return
 	}
 	for _, c := range changes {
+		if o.planned != nil {
+			w.lookAgain(o, c)
+			continue
+		}
 		if !o.isOwn(c.Position) && affected.Touches(o.reads, c) {
 			w.markDirty(o, trigger{byAgain, c.Position, tableOf(c), w.noted})
 			if len(o.own) == 0 {

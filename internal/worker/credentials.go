@@ -26,7 +26,7 @@ func (w *Worker) tryOthers(o *live, r *run, v *observer.Verdict) bool {
 			others = append(others, waiting)
 			continue
 		}
-		w.send(waiting.gateway, &bus.Observed{ID: waiting.message.ID, Response: v.Response})
+		w.send(waiting.gateway, &bus.Observed{ID: waiting.message.ID, Response: v.Response, Problem: v.Problem})
 	}
 	if len(others) == 0 {
 		o.waiting = nil

@@ -31,6 +31,7 @@ type rig struct {
 	events *event.Recorder
 	link   *bus.Link
 	asked  uint64
+	heard  func(bus.Body) // after each message, where it is set
 
 	mu      sync.Mutex
 	answers map[uint64]*bus.Observed
@@ -128,6 +129,9 @@ func (r *rig) receive(body bus.Body) {
 		for _, c := range m.Changes {
 			r.apply(c)
 		}
+	}
+	if r.heard != nil {
+		r.heard(body)
 	}
 }
 

@@ -57,6 +57,8 @@ type live struct {
 	shownAt   time.Time // and its end
 	largeSaid bool
 	ended     bool
+
+	planned *planned // nil where an evaluation is all there is
 }
 
 // waiter is a request to observe that is not answered yet.
@@ -77,7 +79,7 @@ func (o *live) upTo(processed change.Position) change.Position {
 		return ""
 	}
 	at := o.stamp.Position()
-	if !o.dirty && !o.pollDue && o.running == nil && processed.Reaches(at) {
+	if !o.dirty && !o.pollDue && o.running == nil && !o.waits() && processed.Reaches(at) {
 		return processed
 	}
 	return at
@@ -90,8 +92,14 @@ func (o *live) validAt(p change.Position) bool {
 	if o.running != nil && p.Reaches(o.running.doubt()) {
 		return false
 	}
+	if o.waits() && p.Reaches(o.planned.queue[0].Position) {
+		return false
+	}
 	return !o.dirty || !p.Reaches(o.stale)
 }
+
+// waits reports whether changes are to be stepped that the list does not have.
+func (o *live) waits() bool { return o.planned != nil && len(o.planned.queue) > 0 }
 
 // due reports whether the observer may be evaluated now, and if not, when.
 func (o *live) due(now time.Time) (bool, time.Time) {

@@ -75,6 +75,9 @@ func (w *Worker) open(m *bus.Observe) *live {
 		Observer:  *observer.New(m.Observer, m.Identity, &m.Request, w.cfg.LogDiffs, w.cfg.LogBytes, w.cfg.Memory),
 		arguments: *query.NewArguments(m.Request.URL),
 	}
+	if m.Scope != "" {
+		o.planned = &planned{scope: m.Scope}
+	}
 	w.observers[m.Observer] = o
 	w.waiting = append(w.waiting, o)
 	return o
@@ -118,8 +121,9 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 	} else {
 		observed.Snapshot = o.Snapshot(at)
 	}
-	if w.round != nil && w.round.out[waiting.gateway] != nil {
-		w.flush(w.round) // the answer may contain what is held back
+	doubted := o.inDoubt()
+	if w.out.rounds[waiting.gateway] != nil || doubted {
+		w.flush() // the answer may contain what is held back
 	}
 	w.follow(waiting.gateway, o)
 	if w.reported != "" && !o.validAt(w.reported) {
@@ -128,6 +132,9 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 		w.send(waiting.gateway, &bus.Round{Progress: w.progress(waiting.gateway, w.reported, w.behind(w.reported))})
 	}
 	w.send(waiting.gateway, observed)
+	if doubted {
+		w.send(waiting.gateway, &bus.Round{Doubted: []string{o.ID}})
+	}
 }
 
 func (w *Worker) send(gateway string, body bus.Body) {
@@ -208,8 +215,8 @@ func (w *Worker) drop(o *live) {
 	for _, gateway := range o.followers {
 		delete(w.gateways[gateway], o.ID)
 	}
-	w.index.Remove(o.ID)
-	w.focus.swap(o.reads, nil)
+	w.unplan(o)
+	w.register(interest{o, ofView}, &o.reads, nil)
 	delete(w.observers, o.ID)
 	o.Release()
 	delete(w.polled, o)

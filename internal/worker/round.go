@@ -25,10 +25,10 @@ type round struct {
 	began    time.Time
 	drained  bool    // every change up to at is taken in
 	queue    []*live // to be evaluated
-	running  int     // evaluations that it waits for
-	used     bool    // an evaluation was started in it
-	out      map[string]*bus.Round
-	held     time.Time // since when out holds something
+	reads    []*live // whose rows are to be read
+	batches  [][]*live
+	running  int  // evaluations and reads that it waits for
+	used     bool // one was started in it
 }
 
 // step does what can be done now, and returns how long nothing will have to
@@ -37,6 +37,7 @@ func (w *Worker) step(now time.Time) time.Duration {
 	next := w.ask(now)
 	for {
 		if w.round == nil {
+			w.goOn()
 			next = earlier(next, w.startRound(now))
 		}
 		if w.round == nil {
@@ -49,6 +50,7 @@ func (w *Worker) step(now time.Time) time.Duration {
 		}
 		now = time.Now()
 	}
+	w.speak()
 	next = earlier(next, w.report(now))
 	next = earlier(next, w.sweep(now))
 	next = earlier(next, w.watchMemory(now))
@@ -89,7 +91,7 @@ func (w *Worker) startRound(now time.Time) (next time.Time) {
 		return w.pinAgain
 	}
 	w.pinWait, w.pinAgain = 0, time.Time{}
-	w.round = &round{snapshot: w.share(snapshot), at: snapshot.Position(), began: now, out: map[string]*bus.Round{}}
+	w.round = &round{snapshot: w.share(snapshot), at: snapshot.Position(), began: now}
 	return next
 }
 
@@ -126,7 +128,7 @@ func (w *Worker) ready(now time.Time) (ready bool, next time.Time) {
 // hasPlace reports whether a round can evaluate an observer. Where it cannot,
 // the end of another evaluation is waited for.
 func (w *Worker) hasPlace(o *live) bool {
-	return o.cost < w.cfg.SlowAfter || w.apart < maxApart
+	return o.toRead() || o.cost < w.cfg.SlowAfter || w.apart < maxApart
 }
 
 // pinFailed waits longer each time before the next snapshot is tried.
@@ -151,7 +153,7 @@ func (w *Worker) work(now time.Time) (next time.Time, ended bool) {
 	if !r.drained {
 		if w.streaming && !w.processed.Reaches(r.at) {
 			if patience := r.began.Add(w.cfg.Patience); now.Before(patience) {
-				return patience, false
+				return w.flushHeld(now, patience), false
 			}
 		}
 		r.drained = true
@@ -164,12 +166,13 @@ func (w *Worker) work(now time.Time) (next time.Time, ended bool) {
 			w.start(o, r.snapshot, r)
 		}
 	}
+	w.startReads(r, now)
 	patience := r.began.Add(w.cfg.Patience)
 	if r.running > 0 && now.Sub(r.began) >= w.cfg.SlowAfter && w.othersDue(now) {
 		patience = now
 	}
-	if r.running+len(r.queue) > 0 && now.Before(patience) {
-		return w.flushHeld(r, now, patience), false
+	if r.running+len(r.queue)+len(r.batches) > 0 && now.Before(patience) {
+		return w.flushHeld(now, patience), false
 	}
 	w.endRound(r)
 	return next, true
@@ -201,6 +204,7 @@ func (w *Worker) choose(r *round, now time.Time) {
 			w.pick(r, o, now)
 		}
 	}
+	r.batch()
 }
 
 func (w *Worker) pick(r *round, o *live, now time.Time) {
@@ -209,6 +213,8 @@ func (w *Worker) pick(r *round, o *live, now time.Time) {
 	case !due:
 	case r.before(o.stale) && o.dirty:
 		// It would come out as it is: the next round has what it lacks.
+	case o.toRead():
+		r.reads = append(r.reads, o)
 	case o.cost < w.cfg.SlowAfter:
 		r.queue = append(r.queue, o)
 	case w.hasPlace(o):
@@ -228,47 +234,7 @@ func (w *Worker) othersDue(now time.Time) bool {
 			return true
 		}
 	}
-	return len(w.waiting) > 0
-}
-
-// emit sends a diff on its way to those who follow the observer.
-func (w *Worker) emit(o *live, r *run, c *wire.Changes) {
-	for _, gateway := range o.followers {
-		if r.round == nil || r.round != w.round {
-			w.send(gateway, &bus.Round{Changes: []*wire.Changes{c}})
-			continue
-		}
-		out := w.round.out[gateway]
-		if out == nil {
-			out = &bus.Round{}
-			w.round.out[gateway] = out
-		}
-		if w.round.held.IsZero() {
-			w.round.held = time.Now()
-		}
-		out.Changes = append(out.Changes, c)
-	}
-}
-
-// flushHeld sends the diffs that have waited long enough for the rest of their
-// round, and returns when to look again.
-func (w *Worker) flushHeld(r *round, now, next time.Time) time.Time {
-	if r.held.IsZero() {
-		return next
-	}
-	if until := r.held.Add(gather); now.Before(until) {
-		return earlier(next, until)
-	}
-	w.flush(r)
-	return next
-}
-
-func (w *Worker) flush(r *round) {
-	for gateway, out := range r.out {
-		w.send(gateway, out)
-		delete(r.out, gateway)
-	}
-	r.held = time.Time{}
+	return len(w.waiting)+len(w.steps.queued) > 0
 }
 
 // endRound sends what the round gave, and how far it has brought everybody.
@@ -280,32 +246,34 @@ func (w *Worker) endRound(r *round) {
 	}
 	for o := range w.running {
 		if o.running.round == r {
-			o.running.round = nil
-			w.apart++
+			if o.running.round = nil; o.running.read == "" {
+				w.apart++
+			}
 		}
 	}
 	if w.streaming && w.processed.Reaches(r.at) {
-		w.tell(r.out, r.at)
+		w.tell(r.at)
 	} else {
-		w.flush(r)
+		w.flush()
 	}
 	r.snapshot.release()
 }
 
 // tell sends each gateway its diffs and the progress to a position.
-func (w *Worker) tell(out map[string]*bus.Round, at change.Position) {
+func (w *Worker) tell(at change.Position) {
 	behind := w.behind(at)
 	if planted.Is(planted.WholeTooSoon) {
 		behind = nil
 	}
 	for gateway := range w.gateways {
-		message := out[gateway]
+		message := w.out.rounds[gateway]
 		if message == nil {
 			message = &bus.Round{}
 		}
 		message.Progress = w.progress(gateway, at, behind)
 		w.send(gateway, message)
 	}
+	w.out.empty()
 	w.reported, w.spoke = at, time.Now()
 }
 
@@ -339,6 +307,11 @@ func (w *Worker) behind(at change.Position) map[string][]string {
 	for o := range w.running {
 		note(o)
 	}
+	for o := range w.steps.queued {
+		if o.running == nil {
+			note(o)
+		}
+	}
 	return behind
 }
 
@@ -355,7 +328,7 @@ func (w *Worker) report(now time.Time) (next time.Time) {
 	if when := w.spoke.Add(gap); now.Before(when) {
 		return when
 	}
-	w.tell(nil, w.processed)
+	w.tell(w.processed)
 	return w.spoke.Add(w.cfg.Report)
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
-	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/observer"
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -62,6 +61,8 @@ type run struct {
 	began   time.Time
 	// credentials are those of the request that is evaluated.
 	credentials string
+	// read is why rows are read; "": the view runs.
+	read string
 }
 
 // contains reports whether the list that is being made has a change in it.
@@ -87,18 +88,7 @@ func (r *run) doubt() change.Position {
 
 // start evaluates an observer in a snapshot. r is the round that waits for it.
 func (w *Worker) start(o *live, s *shared, r *round) {
-	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now()}
-	run.trigger, run.credentials = o.triggered(run.began), o.Request.Credentials
-	o.running, o.dirty, o.pollDue, o.causes, o.trigger = run, false, false, causes{}, trigger{}
-	w.running[o] = struct{}{}
-	if w.round != nil {
-		w.round.used = true
-	}
-	if r != nil {
-		r.running++
-	} else {
-		w.apart++
-	}
+	run := w.begun(o, s, r)
 	app, request, prior := w.cfg.App(), o.Request, o.List()
 	w.runs.Go(func() {
 		outcome := observer.Run(w.ctx, app, request, s.Snapshot, w.cfg.Stop)
@@ -113,23 +103,21 @@ func (w *Worker) covers(table string) error { return w.cfg.Source.Covers(w.ctx, 
 // finish takes in what an evaluation gave.
 func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, ended time.Time) {
 	o := r.observer
-	o.running = nil
-	delete(w.running, o)
-	if r.round != nil {
-		r.round.running--
-	} else {
-		w.apart--
-	}
+	w.ended(r)
 	defer r.snapshot.release()
 	if o.ended || w.ctx.Err() != nil {
 		return
 	}
 	o.runCount++
 	w.disown(o, outcome.Commits)
+	w.clearSuspects(o)
 	o.pace(w.cfg.MinInterval, r.began, ended)
 	w.record(o, outcome, v)
 	o.remember(r, outcome, v)
 	w.accuse(o, outcome)
+	if v.List != nil && !o.ofScope(outcome) {
+		v = outOfScope()
+	}
 	switch {
 	case v.List != nil && o.stamp == nil:
 		w.begin(o, r, outcome, v)
@@ -177,7 +165,7 @@ func statusCode(status int) string { return fmt.Sprint("status ", status) }
 func (w *Worker) begin(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	o.Begin(outcome.View, v.List, r.snapshot.Position())
 	w.cfg.Events.Record(event.Event{Kind: event.ObserverOpened, View: o.viewName(), Observer: short(o.ID), Items: o.Len()})
-	w.take(o, r, outcome)
+	w.take(o, r, outcome, v)
 	w.answer(o)
 	w.rest(o)
 }
@@ -185,17 +173,17 @@ func (w *Worker) begin(o *live, r *run, outcome *observer.Outcome, v *observer.V
 // advance gives a living observer its next list.
 func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	changes := o.Advance(v.List, v.Ops, r.snapshot.Position())
-	w.take(o, r, outcome)
 	if changes != nil {
 		w.emit(o, r, changes)
 	}
+	w.take(o, r, outcome, v)
 	w.echo(o, r, changes != nil)
 	w.answer(o)
 }
 
 // take notes in which snapshot the list was made and what it read. What it
 // read is looked at with the changes since, which came before it was known.
-func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
+func (w *Worker) take(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	o.failures = 0
 	o.shown, o.shownAt = r.credentials, time.Now()
 	o.stamp = r.snapshot.Snapshot
@@ -215,17 +203,16 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome) {
 		o.understood = understood
 	}
 	reads = o.settle(reads)
-	if !affected.Same(o.reads, reads) && (o.reads == nil || !planted.Is(planted.StaleReadSet)) {
-		w.focus.swap(o.reads, reads)
-		o.reads = reads
-		w.index.Replace(o.ID, reads)
+	if o.reads == nil || !planted.Is(planted.StaleReadSet) {
+		w.register(interest{o, ofView}, &o.reads, reads)
 	}
+	o.understood = append(o.understood, w.replan(o, outcome, v)...)
 	w.catchUp(o)
 }
 
 // fail deals with a run that gave no list.
 func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
-	if v.Ends == wire.CodePermissionRevoked && w.tryOthers(o, r, v) {
+	if (v.Ends == wire.CodePermissionRevoked || v.Ends == wire.CodeScopeChanged) && w.tryOthers(o, r, v) {
 		return
 	}
 	w.answerAll(o, &bus.Observed{Response: v.Response, Problem: v.Problem})
@@ -247,7 +234,7 @@ func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
 		w.close(o, code, detail)
 		return
 	}
-	if !r.stale {
+	if !r.stale && o.planned == nil {
 		o.nextPoll = o.notBefore
 		return
 	}

@@ -63,6 +63,7 @@ const maxRan = 16
 type ran struct {
 	cause, at   change.Position
 	table, code string
+	read        string // why rows were read; "": the view ran
 	began, seen int64  // Unix nanoseconds; 0 for none
 	took        uint32 // microseconds
 	ops         uint32

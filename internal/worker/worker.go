@@ -61,6 +61,7 @@ type Config struct {
 	WarnItems   int           // items that are worth a warning; default 1,000
 	LogDiffs    int           // diffs kept for resume per observer; default 1,000
 	LogBytes    int           // their size together; default 1 MiB
+	Audit       time.Duration // a list that is kept by steps is compared so often; default 10 s, -1 never
 	Attempts    int           // evaluations that may fail in a row before closing; default 8
 }
 
@@ -77,6 +78,7 @@ func (c *Config) withDefaults() Config {
 	setLimit(&d.WarnItems, 1_000, unlimited)
 	setLimit(&d.LogDiffs, 1_000, unlimited)
 	setLimit(&d.LogBytes, 1<<20, unlimited)
+	setLimit(&d.Audit, 10*time.Second, forever)
 	setLimit(&d.Attempts, 8, unlimited)
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
@@ -127,7 +129,7 @@ type Worker struct {
 	runs     sync.WaitGroup  // evaluations and the stream
 
 	// The rest belongs to the loop.
-	index     *affected.Index[string]
+	index     *affected.Index[interest]
 	queries   query.Cache
 	observers map[string]*live
 	gateways  map[string]map[string]*live // by gateway: the observers it follows
@@ -138,11 +140,15 @@ type Worker struct {
 	asking    map[*live]struct{}          // observers with requests that wait
 	waiting   []*live                     // first evaluations that wait for a place
 	apart     int                         // evaluations running outside of rounds
+	reading   int                         // batches being read
 	round     *round
+	out       outbox
+	steps     steps
 	recent    history
 	focus     focus
 	made      made
 	kept      kept
+	proofs    map[string]proof    // of the plans of views, by name
 	accused   map[string]struct{} // what was said of views and call sites, to be said once
 	noted     int64               // when the newest changeset was taken in, Unix nanoseconds
 	processed change.Position     // every change up to it is taken in
@@ -162,7 +168,9 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg:       cfg.withDefaults(),
 		inbox:     newInbox(),
-		index:     affected.New[string](),
+		index:     affected.New[interest](),
+		out:       outbox{rounds: map[string]*bus.Round{}},
+		steps:     steps{queued: map[*live]struct{}{}},
 		observers: map[string]*live{},
 		gateways:  map[string]map[string]*live{},
 		running:   map[*live]struct{}{},
@@ -172,6 +180,7 @@ func New(cfg Config) (*Worker, error) {
 		done:      make(chan struct{}),
 		focus:     newFocus(cfg.Source),
 		accused:   map[string]struct{}{},
+		proofs:    map[string]proof{},
 	}
 	link, err := bus.NewLink(bus.LinkConfig{
 		Bus:    cfg.Bus,

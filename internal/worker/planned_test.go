@@ -1,0 +1,260 @@
+package worker
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/source/memsource"
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// boardURLs are lists of every kind: whole, windows near and far, filtered, one
+// that no plan gives, one without a plan.
+var boardURLs = []string{
+	"/top", "/top?limit=3", "/top?limit=3&offset=2", "/top?limit=2&offset=12", "/top?min=40&limit=4", "/top?min=20&max=60",
+	"/wrapped?limit=3", "/items",
+}
+
+// TestPlannedLaw: whatever is written, and however slow, broken or dated views
+// and reads are, each diff leads to the list of the state that it names, and
+// each whole progress names a state that all lists show together.
+func TestPlannedLaw(t *testing.T) {
+	total := map[event.Kind]uint64{}
+	checked, whole := 0, 0
+	for seed := range uint64(60) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBoard(t, seed, Config{})
+			if err := b.play(80); err != nil {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+			for _, kind := range []event.Kind{event.Stepped, event.Read, event.Evaluated, event.ReadFailed} {
+				total[kind] += b.events.Count(kind)
+			}
+			checked, whole = checked+b.checked, whole+b.whole
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d lists, %d times all together: %d steps, %d reads (%d failed), %d evaluations", checked, whole,
+		total[event.Stepped], total[event.Read], total[event.ReadFailed], total[event.Evaluated])
+	if checked == 0 || whole == 0 || total[event.Stepped] == 0 || total[event.Read] == 0 || total[event.ReadFailed] == 0 {
+		t.Error("nothing was tried")
+	}
+}
+
+// play does so many things by chance, and returns what was shown wrong.
+func (b *board) play(times int) error {
+	for range times {
+		switch n := b.random.IntN(20); {
+		case n < 3:
+			b.watch(boardURLs[b.random.IntN(len(boardURLs))])
+		case n < 13:
+			b.write()
+		case n == 13:
+			b.slow.Store(int64(b.random.IntN(3)) * 40)
+			b.lag.Store(int64(b.random.IntN(3)) * 40)
+		case n == 14:
+			b.broken.Store(int64(b.random.IntN(2)))
+		case n == 15:
+			b.stale.Store(b.random.IntN(4) == 0)
+		case n == 16:
+			b.commit(func(tx *memsource.Tx) error {
+				return tx.Put("other", memsource.Row{"id": 2, "name": fmt.Sprint(b.random.IntN(1000))})
+			})
+		case n == 17:
+			pass(time.Duration(b.random.IntN(300)) * time.Millisecond)
+		case n == 18:
+			synctest.Wait()
+		default:
+			pass(time.Duration(b.random.IntN(5)) * time.Millisecond)
+		}
+		if err := b.check(); err != nil {
+			return err
+		}
+	}
+	return b.settled()
+}
+
+// settled waits until nothing is left to do, and returns what is wrong then.
+func (b *board) settled() error {
+	b.broken.Store(0)
+	b.stale.Store(false)
+	pass(20 * time.Second)
+	if err := b.check(); err != nil {
+		return err
+	}
+	now := b.states[b.db.Position()]
+	b.rig.mu.Lock()
+	defer b.rig.mu.Unlock()
+	for id, items := range b.lists {
+		if have, want := b.textOf(id, items), b.want(id, now); have != want {
+			return fmt.Errorf("%s ends as\n\t%s, want\n\t%s", id, have, want)
+		}
+	}
+	return nil
+}
+
+func (b *board) watch(url string) {
+	b.rig.mu.Lock()
+	_, known := b.lists["o:"+url]
+	b.rig.mu.Unlock()
+	if known {
+		return // a second snapshot would not be a part of the stream
+	}
+	if url == "/items" {
+		b.ask(url)
+		return
+	}
+	b.top(url)
+}
+
+// write changes some rows, one of a few, or a whole lot.
+func (b *board) write() {
+	b.commit(func(tx *memsource.Tx) error {
+		rows := 1 + b.random.IntN(3)
+		switch b.random.IntN(40) {
+		case 0:
+			return tx.Truncate("item")
+		case 1:
+			rows = 800
+		}
+		for range rows {
+			id := int64(b.random.IntN(30))
+			if rows > 3 {
+				id = int64(b.random.IntN(2000))
+			}
+			if b.random.IntN(4) == 0 {
+				if _, err := tx.Delete("item", id); err != nil {
+					return err
+				}
+				continue
+			}
+			row := memsource.Row{"id": id, "name": fmt.Sprint("n", b.random.IntN(5)), "score": int64(b.random.IntN(100))}
+			if err := tx.Put("item", row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// TestStepsAskNobody: what memory can decide costs no statement and no view.
+func TestStepsAskNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Audit: -1})
+		b.fill(40)
+		b.top("/top?limit=5")
+		b.top("/top?min=10&max=20")
+		synctest.Wait()
+		ran := b.ran.Load()
+		for i := range int64(30) {
+			b.commit(func(tx *memsource.Tx) error {
+				return tx.Put("item", memsource.Row{"id": i, "name": "x", "score": 100 - 3*i})
+			})
+			synctest.Wait()
+		}
+		if err := b.settled(); err != nil {
+			t.Error(err)
+		}
+		if b.ran.Load() != ran || b.reads.Load() != 0 {
+			t.Errorf("the view ran %d times more, %d reads", b.ran.Load()-ran, b.reads.Load())
+		}
+		if n := b.events.Count(event.Stepped); n == 0 {
+			t.Error("no step was made")
+		}
+	})
+}
+
+// fill writes items with scores of their ids.
+func (b *board) fill(n int64) {
+	b.commit(func(tx *memsource.Tx) error {
+		for i := range n {
+			if err := tx.Put("item", memsource.Row{"id": i, "name": "x", "score": i}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// TestReadsOfOneShape: a change that no list can be stepped over costs one
+// statement for all of a shape, and no view.
+func TestReadsOfOneShape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Audit: -1})
+		b.fill(100)
+		for i := range 40 {
+			b.top(fmt.Sprintf("/top?limit=5&min=%d", i))
+		}
+		pass(time.Second)
+		ran := b.ran.Load()
+		b.commit(func(tx *memsource.Tx) error { return tx.Truncate("item") })
+		b.fill(50)
+		if err := b.settled(); err != nil {
+			t.Error(err)
+		}
+		if b.ran.Load() != ran || b.reads.Load() != 1 || b.plans.Load() != 40 {
+			t.Errorf("the view ran %d times more; %d reads of %d lists, want one of 40", b.ran.Load()-ran, b.reads.Load(), b.plans.Load())
+		}
+	})
+}
+
+// TestRightsInDoubt: a change of what rights rest on is told before, or with,
+// the next diff, and has the view run; one whose scope is another then ends.
+func TestRightsInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Audit: -1})
+		b.fill(20)
+		b.top("/top?limit=5")
+		synctest.Wait()
+		ran := b.ran.Load()
+		b.commit(func(tx *memsource.Tx) error {
+			if err := tx.Put("item", memsource.Row{"id": 3, "name": "x", "score": 900}); err != nil {
+				return err
+			}
+			return tx.Put("other", memsource.Row{"id": 2, "name": "somebody"})
+		})
+		synctest.Wait()
+		if b.ran.Load() != ran+1 || b.doubts["o:/top?limit=5"] != 1 {
+			t.Errorf("the view ran %d times, doubted %d times", b.ran.Load()-ran, b.doubts["o:/top?limit=5"])
+		}
+		doubted := false
+		for _, body := range b.came {
+			if m, ok := body.(*bus.Round); ok {
+				doubted = doubted || len(m.Doubted) > 0
+				if len(m.Changes) > 0 && !doubted {
+					t.Error("a diff came before the doubt")
+				}
+			}
+		}
+		if err := b.settled(); err != nil {
+			t.Error(err)
+		}
+		b.commit(func(tx *memsource.Tx) error { return tx.Put("other", memsource.Row{"id": 1, "name": "less"}) })
+		pass(time.Second)
+		if code := b.closed("/top?limit=5"); code != wire.CodeScopeChanged {
+			t.Errorf("closed with %q", code)
+		}
+	})
+}
+
+// TestScopeOfTheFirst: who asks with another scope than his request has is
+// refused, and sees nothing.
+func TestScopeOfTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{})
+		b.fill(20)
+		id := b.ask("/top", func(m *bus.Observe) { m.Scope = "mine" })
+		synctest.Wait()
+		answer := b.answer(id)
+		if answer == nil || answer.Snapshot != nil || answer.Problem == nil || answer.Problem.Code != wire.CodeScopeChanged || answer.Problem.Status != http.StatusForbidden {
+			t.Errorf("got %+v", answer)
+		}
+	})
+}

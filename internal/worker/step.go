@@ -1,0 +1,262 @@
+package worker
+
+import (
+	"sync/atomic"
+
+	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/affected"
+	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/planted"
+)
+
+// Bounds of the changes that wait to be stepped. A list whose changes would be
+// more is read.
+const (
+	maxQueuedSets  = 1_024    // for one list
+	maxQueuedBytes = 64 << 20 // for all
+)
+
+// steps is what waits to be stepped, and what is being taken in.
+type steps struct {
+	touched []*live            // whose rows the changeset may touch that is being taken in
+	queued  map[*live]struct{} // that have a queue
+	bytes   atomic.Int64       // of all queues
+}
+
+// most is how many changes of one changeset are counted for one list: about
+// where reading costs less by far.
+func (o *live) most() int { return 2_048 + 8*o.Len() }
+
+// note has the index say what a changeset touches, and of the rows of lists
+// that can be stepped by which of its changes.
+func (w *Worker) find(c *change.Changeset) {
+	w.index.Hits(c, func(to interest, at int) (more bool) {
+		o := to.observer
+		switch to.part {
+		case ofView:
+			w.touch(o, c)
+		case ofRights:
+			if !o.isOwn(c.Position) {
+				w.suspect(o, w.maybeOwn(o, c))
+			}
+		case ofRows:
+			p := o.planned
+			if len(p.hits) == 0 {
+				w.steps.touched = append(w.steps.touched, o)
+			}
+			p.hits = append(p.hits, at)
+			return at >= 0 && p.result != nil && len(p.hits) < o.most()
+		}
+		return false
+	})
+	for i, o := range w.steps.touched {
+		p := o.planned
+		w.touchRows(o, c, p.hits)
+		if p.hits = p.hits[:0]; cap(p.hits) > 64 {
+			p.hits = nil
+		}
+		w.steps.touched[i] = nil
+	}
+	w.steps.touched = w.steps.touched[:0]
+}
+
+// maybeOwn is the position of a changeset that a run in flight may have made
+// itself, "" of one that it did not.
+func (w *Worker) maybeOwn(o *live, c *change.Changeset) change.Position {
+	if o.running != nil && o.running.contains(c) {
+		return ""
+	}
+	return c.Position
+}
+
+// touchRows takes in a changeset that touches what the rows of a list were read
+// from: hits are the places of its changes that do.
+func (w *Worker) touchRows(o *live, c *change.Changeset, hits []int) {
+	p := o.planned
+	switch {
+	case o.ended || o.stamp == nil || o.stamp.Contains(c):
+	case p.result == nil || c.Everything:
+		if c.Everything {
+			w.suspect(o, "")
+		}
+		w.touch(o, c)
+	case o.running != nil && o.running.contains(c):
+		o.running.lacks(c)
+	case o.running != nil && o.running.read == "":
+		// The view runs: it is looked at with what that reads.
+	case o.dirty:
+		o.causes.add(c.Position)
+		if o.stale = first(o.stale, c.Position); p.read != "" && w.round != nil && w.round.before(c.Position) {
+			w.enqueue(o, c, hits) // it may be read in the round, which lacks this
+		}
+	case !o.wanted():
+		w.markRead(o, "nobody followed it", w.because(o, c))
+	case len(hits) >= o.most():
+		w.markRead(o, "so many rows changed that reading them costs less", w.because(o, c))
+	case w.mustWait(o, c.Position) && !planted.Is(planted.StepAhead):
+		w.enqueue(o, c, hits)
+	default:
+		w.stepOn(o, c, hits)
+	}
+}
+
+// because is the trigger of a changeset.
+func (w *Worker) because(o *live, c *change.Changeset) trigger {
+	kind := byChange
+	if o.running != nil {
+		kind = byAgain
+	}
+	return trigger{kind, c.Position, tableOf(c), w.noted}
+}
+
+// mustWait reports whether a list cannot be stepped to a position yet: others
+// are brought to an earlier one just now, and all lists of a session have to
+// show that at once; or what comes before is not in it.
+func (w *Worker) mustWait(o *live, at change.Position) bool {
+	return o.running != nil || len(o.planned.queue) > 0 || w.round != nil && w.round.before(at)
+}
+
+// stepOn takes a changeset into a list.
+func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
+	p := o.planned
+	v := p.result.Step(c, hits)
+	if v.Read != "" {
+		w.markRead(o, v.Read, w.because(o, c))
+		return
+	}
+	p.steps++
+	w.cfg.Events.Record(event.Event{Kind: event.Stepped})
+	w.show(o, nil, v.Ops, v.Meta, c.Position)
+}
+
+// show makes what the plan has now the list, and sends the diff. at is the
+// position that it stands at. It is false where the view would not be let have
+// that list: then it has to say so itself.
+func (w *Worker) show(o *live, r *run, ops []diff.Op, meta bool, at change.Position) bool {
+	p := o.planned
+	if r == nil {
+		o.stand(at)
+	} else {
+		o.stamp = r.snapshot.Snapshot
+	}
+	if !w.shown.SameHistory(at) || w.shown < at {
+		w.shown = at
+	}
+	w.weigh(o)
+	if len(ops) == 0 && !meta {
+		return true
+	}
+	items := p.result.Items()
+	changes, err := o.Step(items, p.result.Meta(), ops, at)
+	if err != nil || items.Len() > w.cfg.MaxItems {
+		w.markDirty(o, trigger{kind: byChange, position: at, seen: w.noted})
+	}
+	switch {
+	case changes == nil:
+	case r == nil:
+		w.hold(o, changes)
+	default:
+		w.emit(o, r, changes)
+	}
+	return err == nil
+}
+
+const manyWait = "too many changes waited for it"
+
+// enqueue has a changeset stepped later.
+func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
+	p := o.planned
+	part := &change.Changeset{Position: c.Position, Changes: make([]change.Change, len(hits))}
+	for i, at := range hits {
+		part.Changes[i] = c.Changes[at]
+	}
+	bytes := int64(part.Bytes())
+	switch {
+	case p.lost:
+		return
+	case len(p.queue) < maxQueuedSets && w.steps.bytes.Load()+bytes <= maxQueuedBytes:
+	case o.dirty:
+		p.lost = true
+		w.unqueue(o)
+		return
+	default:
+		w.markRead(o, manyWait, w.because(o, c))
+		return
+	}
+	if planted.Is(planted.QueueLost) {
+		return
+	}
+	p.queue = append(p.queue, part)
+	w.steps.queued[o] = struct{}{}
+	w.steps.bytes.Add(bytes)
+}
+
+// unqueue forgets what waits for a list.
+func (w *Worker) unqueue(o *live) {
+	p := o.planned
+	for _, c := range p.queue {
+		w.steps.bytes.Add(-int64(c.Bytes()))
+	}
+	p.queue = nil
+	delete(w.steps.queued, o)
+}
+
+// goOn steps the lists that waited, as far as they may go now.
+func (w *Worker) goOn() {
+	for o := range w.steps.queued {
+		w.drain(o)
+	}
+}
+
+// drain steps a list as far as it may go.
+func (w *Worker) drain(o *live) {
+	p := o.planned
+	for len(p.queue) > 0 && o.running == nil && !o.dirty && (w.round == nil || !w.round.before(p.queue[0].Position)) {
+		c := p.queue[0]
+		p.queue[0] = nil
+		p.queue = p.queue[1:]
+		w.steps.bytes.Add(-int64(c.Bytes()))
+		if !o.stamp.Contains(c) {
+			w.stepOn(o, c, allOf(c))
+		}
+	}
+	if len(p.queue) == 0 {
+		p.queue = nil
+		delete(w.steps.queued, o)
+	}
+}
+
+func allOf(c *change.Changeset) []int {
+	hits := make([]int, len(c.Changes))
+	for i := range hits {
+		hits[i] = i
+	}
+	return hits
+}
+
+// markRead has the rows of a list read again; t.position is the first change
+// that the list may lack.
+func (w *Worker) markRead(o *live, why string, t trigger) {
+	if o.dirty || o.ended || o.stamp == nil {
+		return
+	}
+	w.markDirty(o, t)
+	o.planned.read, o.planned.last = why, why
+}
+
+// lookAgain is touch and touchRows for a changeset that came while the view
+// ran, by what that has read.
+func (w *Worker) lookAgain(o *live, c *change.Changeset) {
+	p := o.planned
+	own := o.isOwn(c.Position)
+	if !own && (affected.Touches(o.reads, c) || affected.Touches(p.rights, c)) {
+		w.doubt(o)
+	}
+	if !own && affected.Touches(o.reads, c) {
+		w.markDirty(o, trigger{byAgain, c.Position, tableOf(c), w.noted})
+	}
+	if hits := affected.Hits(p.reads, c); len(hits) > 0 {
+		w.touchRows(o, c, hits)
+	}
+}
