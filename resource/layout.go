@@ -79,7 +79,7 @@ func listed(names []string) string {
 
 // unknownColumn says that a field of the config names a column in vain.
 func (l *layout) unknownColumn(field, name string) error {
-	return fmt.Errorf("Config.%s: %s has no column %q; it has %s", field, l.table.Name, name, listed(l.table.Names()))
+	return fmt.Errorf("%s: %s has no column %q; it has %s", "Config."+field, l.table.Name, name, listed(l.table.Names()))
 }
 
 func (l *layout) checkColumns() error {
@@ -182,15 +182,6 @@ func (l *layout) named(name string) *field {
 		}
 	}
 	return nil
-}
-
-// names lists the fields.
-func (l *layout) names() []string {
-	names := make([]string, len(l.fields))
-	for i := range l.fields {
-		names[i] = l.fields[i].name
-	}
-	return names
 }
 
 // keyColumns names what tells the rows apart.

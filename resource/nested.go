@@ -60,9 +60,9 @@ func (l *layout) addNested() error {
 func (l *layout) nest(cfg *Nested) (*nested, error) {
 	switch {
 	case cfg.Name == "":
-		return nil, errors.New("Name is missing: the member that the rows are in")
+		return nil, errors.New("no Name: the member that the rows are in")
 	case l.named(cfg.Name) != nil || slices.ContainsFunc(l.nested, func(n *nested) bool { return string(n.member) == string(member(cfg.Name)) }):
-		return nil, fmt.Errorf("Name %q is that of another member", cfg.Name)
+		return nil, fmt.Errorf("the Name %q is that of another member", cfg.Name)
 	case (cfg.Via == "") == (cfg.By == ""):
 		return nil, errors.New("want either Via, a column that leads to the other row, or Table and By, one that leads here")
 	}
@@ -71,10 +71,10 @@ func (l *layout) nest(cfg *Nested) (*nested, error) {
 	if n.one {
 		key := keyOn(l.table, cfg.Via)
 		if key == nil {
-			return nil, fmt.Errorf("Via: %s has no foreign key %q; it has %s", l.table.Name, cfg.Via, listed(foreignNames(l.table)))
+			return nil, fmt.Errorf("field Via: %s has no foreign key %q; it has %s", l.table.Name, cfg.Via, listed(foreignNames(l.table)))
 		}
 		if n.table = l.schema.Table(key.Table); n.table == nil {
-			return nil, fmt.Errorf("Via: the foreign key %q leads to %q, which does not exist", cfg.Via, key.Table)
+			return nil, fmt.Errorf("field Via: the foreign key %q leads to %q, which does not exist", cfg.Via, key.Table)
 		}
 		inner, outer = key.To, key.Columns
 	} else {
@@ -83,7 +83,7 @@ func (l *layout) nest(cfg *Nested) (*nested, error) {
 		}
 		key := keyOn(n.table, cfg.By)
 		if key == nil || !strings.EqualFold(key.Table, l.table.Name) {
-			return nil, fmt.Errorf("By: %s has no foreign key %q that leads to %s; it has %s", n.table.Name, cfg.By, l.table.Name, listed(foreignNames(n.table)))
+			return nil, fmt.Errorf("field By: %s has no foreign key %q that leads to %s; it has %s", n.table.Name, cfg.By, l.table.Name, listed(foreignNames(n.table)))
 		}
 		inner, outer = key.Columns, key.To
 	}
@@ -116,7 +116,7 @@ func (n *nested) addColumns(cfg *Nested) error {
 	for _, name := range names {
 		c := n.table.Column(name)
 		if c == nil {
-			return fmt.Errorf("Columns: %s has no column %q; it has %s", n.table.Name, name, listed(n.table.Names()))
+			return fmt.Errorf("field Columns: %s has no column %q; it has %s", n.table.Name, name, listed(n.table.Names()))
 		}
 		text := member(name)[1:]
 		n.shown = append(n.shown, field{name: name, member: text, column: *c, place: n.read(name), direct: true})
@@ -151,7 +151,7 @@ func (n *nested) addOrder(cfg *Nested, s *schema.Schema) error {
 		column, desc := strings.CutPrefix(name, "-")
 		c := n.table.Column(column)
 		if c == nil {
-			return fmt.Errorf("Order: %s has no column %q; it has %s", n.table.Name, column, listed(n.table.Names()))
+			return fmt.Errorf("field Order: %s has no column %q; it has %s", n.table.Name, column, listed(n.table.Names()))
 		}
 		if slices.ContainsFunc(n.order, func(t term) bool { return t.column.Name == c.Name }) {
 			continue

@@ -11,6 +11,7 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/internal/mark"
 	"github.com/wakeful-dev/wakeful/internal/observer"
+	"github.com/wakeful-dev/wakeful/internal/query"
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/resource"
@@ -203,5 +204,47 @@ func TestScope(t *testing.T) {
 	equal(t, "not reached", getPage(t, h, "/posts?author__secret=s1").ids(), []int{})
 	if status, _ := get(t, h, "/posts/3"); status != http.StatusNotFound {
 		t.Error(status)
+	}
+}
+
+// TestStatementsAreUnderstood: of each list it is known which rows can matter.
+func TestStatementsAreUnderstood(t *testing.T) {
+	db, source := database(t)
+	cfg := whole(db, source, "posts")
+	cfg.Filters["author__name"] = resource.Every
+	cfg.Nested = []resource.Nested{
+		{Name: "author", Via: "author_id", Columns: []string{"name"}},
+		{Name: "comments", Table: "comments", By: "post_id"},
+	}
+	mux := http.NewServeMux()
+	make1(t, cfg).Mount(mux, "/posts")
+	make1(t, whole(db, source, "seats")).Mount(mux, "/seats")
+	for target, narrow := range map[string]string{
+		"/posts": "", "/posts?author_id=2": "author_id = 2", "/posts?id__in=1,3": "id IN (1, 3)", "/posts/3": "id = 3",
+		"/posts?score__gt=2&ordering=-score,title&limit=2": "score > 2", "/posts?search=red": "", "/posts?author__name=bob": "",
+		"/posts?cursor=&limit=1": "", "/posts?created__range=2026-01-01,2026-01-02": "created", "/seats/a,1": `seat = 1`,
+	} {
+		t.Run(target, func(t *testing.T) {
+			e := evaluate(mux, target)
+			uses := e.mark.Kept().Reads.Uses()
+			for _, use := range uses {
+				q := query.Read(use.Statement)
+				if q.Opaque != "" {
+					t.Errorf("%s: %s", use.Statement.Text, q.Opaque)
+				}
+				if q.Ties != "" {
+					t.Errorf("%s: ties: %s", use.Statement.Text, q.Ties)
+				}
+			}
+			q := query.Read(uses[0].Statement)
+			needs, _ := q.Bind(uses[0].Statement, uses[0].Args, func(int, any) string { return "" })
+			var all []string
+			for _, need := range needs {
+				all = append(all, need.Where.Text(true))
+			}
+			if !strings.Contains(strings.Join(all, "; "), narrow) {
+				t.Errorf("%s\nnarrows to %q, which has no %q", uses[0].Statement.Text, all, narrow)
+			}
+		})
 	}
 }

@@ -144,7 +144,7 @@ func (res *Resource[Row]) Load(r *http.Request, action permit.Action) (Row, erro
 
 func (cfg *Config[Row]) check() error {
 	var errs []error
-	missing := func(field, what string) { errs = append(errs, fmt.Errorf("Config.%s is missing: %s", field, what)) }
+	missing := func(field, what string) { errs = append(errs, fmt.Errorf("%s is missing: %s", "Config."+field, what)) }
 	if cfg.DB == nil {
 		missing("DB", "the handle that sqlite.Open returns")
 	}
