@@ -63,7 +63,8 @@ type Table struct {
 	// declaration.
 	Foreign []ForeignKey
 	// Unobserved is why changes of the table are not reported, "" where they
-	// are; Cure is what can be done about it.
+	// are; Cure is what can be done about it. Of a view it is "": changes are
+	// reported of what it reads.
 	Unobserved, Cure string
 }
 

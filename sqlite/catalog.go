@@ -191,7 +191,9 @@ func tellSchema(conn driver.Conn, sch *layout) (*schema.Schema, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("table %q: %w", told.Name, err)
 		}
-		told.Unobserved, told.Cure = sch.uncovered(told.Name)
+		if !told.View {
+			told.Unobserved, told.Cure = sch.uncovered(told.Name)
+		}
 	}
 	found.Tables = slices.DeleteFunc(found.Tables, func(t *schema.Table) bool { return slices.Contains(broken, t) })
 	for _, told := range found.Tables {

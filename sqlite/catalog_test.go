@@ -65,10 +65,8 @@ over view []
   id INTEGER=integer null 
   who TEXT=text null 
   one =any null 
-  is a view
 over_over view []
   who TEXT=text null 
-  is a view
 pair [a b]
   b TEXT=text RTRIM
   a UUID=uuid BINARY
