@@ -44,7 +44,7 @@ type Handlers struct {
 }
 
 // Mux returns the routes.
-func (h *Handlers) Mux() http.Handler {
+func (h *Handlers) Mux() *http.ServeMux {
 	mark := h.Mark
 	if mark == nil {
 		mark = func(view http.Handler) http.Handler { return view }
@@ -55,6 +55,7 @@ func (h *Handlers) Mux() http.Handler {
 	mux.HandleFunc("POST /write", h.write)
 	mux.HandleFunc("POST /drop", h.drop)
 	h.goods(mux, mark)
+	h.wares(mux)
 	return mux
 }
 

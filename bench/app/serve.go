@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/bench/role"
@@ -20,6 +21,9 @@ type Database struct {
 	Owners     int    `json:"owners,omitempty"` // who have rows of their own
 	Memory     int    `json:"memory,omitempty"` // the server's Config.Memory
 	Goods      Goods  `json:"goods"`
+	Wares      Wares  `json:"wares"`           // of the resource; without any there is none
+	Items      int    `json:"items,omitempty"` // most rows of a result
+	Procs      int    `json:"procs,omitempty"` // cores that the process may use
 }
 
 // Opened answers "open" with where the app listens.
@@ -31,16 +35,28 @@ type Opened struct {
 type Counts struct {
 	Statements  int64  `json:"statements"`  // of the handlers
 	Evaluations uint64 `json:"evaluations"` // as the server counts them
-	Snapshots   uint64 `json:"snapshots"`   // sent to clients that could not be continued
-	Sockets     uint64 `json:"sockets"`     // open now
-	Observers   uint64 `json:"observers"`   // live now
-	CPU         int64  `json:"cpu"`         // nanoseconds that the process has used
+	Steps       uint64 `json:"steps"`
+	Reads       uint64 `json:"reads"`     // statements that read lists of plans
+	Snapshots   uint64 `json:"snapshots"` // sent to clients that could not be continued
+	Sockets     uint64 `json:"sockets"`   // open now
+	Observers   uint64 `json:"observers"` // live now
+	CPU         int64  `json:"cpu"`       // nanoseconds that the process has used
+}
+
+// Since is what was done after the counts before.
+func (c Counts) Since(before Counts) Counts {
+	return Counts{
+		Statements: c.Statements - before.Statements, Evaluations: c.Evaluations - before.Evaluations,
+		Steps: c.Steps - before.Steps, Reads: c.Reads - before.Reads, Snapshots: c.Snapshots - before.Snapshots,
+		Sockets: c.Sockets - before.Sockets, Observers: c.Observers - before.Observers, CPU: c.CPU - before.CPU,
+	}
 }
 
 // app is the live app, in one process.
 type app struct {
 	handlers Handlers
 	live     *wakeful.Server
+	slide    slide
 }
 
 // Verbs returns what the live app can do.
@@ -52,6 +68,16 @@ func Verbs() map[string]role.Verb {
 		"memory":     role.Do(role.Memory),
 		"autocommit": role.Do(func(b Batch) (any, error) { return Autocommit(a.handlers.DB, b.N) }),
 		"bulk":       role.Do(func(b Batch) (any, error) { return Bulk(a.handlers.DB, b.N) }),
+		"churn":      role.Do(func(c Churn) (any, error) { return c.Run(a.handlers.DB, nil) }),
+		"slide":      role.Do(func(role.None) (any, error) { return a.slide.run(a.handlers.DB) }),
+		"prepare": role.Do(func(s Slide) (any, error) {
+			err := a.slide.prepare(a.handlers.DB, s)
+			if err != nil {
+				return nil, err
+			}
+			return a.slide.last(), nil
+		}),
+		"shift": role.Do(func(s Shift) (any, error) { return s.Run(a.handlers.DB) }),
 	}
 }
 
@@ -59,6 +85,9 @@ func Verbs() map[string]role.Verb {
 const file = "live.db"
 
 func (a *app) open(d Database) (any, error) {
+	if d.Procs > 0 {
+		runtime.GOMAXPROCS(d.Procs)
+	}
 	path := filepath.Join(d.Folder, file)
 	if err := fill(path, d); err != nil {
 		return nil, err
@@ -71,13 +100,19 @@ func (a *app) open(d Database) (any, error) {
 	if a.live, err = wakeful.New(wakeful.Config{
 		Source: source,
 		Memory: d.Memory,
-		Limits: wakeful.Limits{Sessions: -1}, // all clients have a few addresses between them
+		Limits: wakeful.Limits{Sessions: -1, Items: d.Items}, // all clients have a few addresses between them
 	}); err != nil {
 		return nil, err
 	}
 	a.handlers.DB, a.handlers.Mark = db, wakeful.Observable("id")
 	go func() { _ = a.live.Run(context.Background()) }() // ends with the process
-	return listen(a.live.Wrap(a.handlers.Mux()))
+	mux := a.handlers.Mux()
+	if d.Wares.Rows > 0 {
+		if err := declare(mux, db, source, d); err != nil {
+			return nil, err
+		}
+	}
+	return listen(a.live.Wrap(mux))
 }
 
 // fill makes the file before it is opened as any app's that was there first.
@@ -86,7 +121,7 @@ func fill(path string, d Database) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(Fill(db, d.Owners), FillGoods(db, d.Goods), db.Close())
+	return errors.Join(Fill(db, d.Owners), FillGoods(db, d.Goods), FillWares(db, d.Wares), db.Close())
 }
 
 func (a *app) counts(role.None) (any, error) {
@@ -94,6 +129,8 @@ func (a *app) counts(role.None) (any, error) {
 	return Counts{
 		Statements:  a.handlers.Statements.Load(),
 		Evaluations: counts["evaluated"],
+		Steps:       counts["stepped"],
+		Reads:       counts["read"],
 		Snapshots:   counts["snapshot sent"],
 		Sockets:     counts["socket opened"] - counts["socket closed"],
 		Observers:   counts["observer opened"] - counts["observer ended"],

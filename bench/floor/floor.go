@@ -32,6 +32,8 @@ func Verbs(name string) map[string]role.Verb {
 		return lookupVerbs()
 	case "push":
 		return pushVerbs()
+	case "shout":
+		return shoutVerbs()
 	case "plain":
 		return plainVerbs()
 	}

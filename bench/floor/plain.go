@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/wakeful-dev/wakeful/bench/app"
 	"github.com/wakeful-dev/wakeful/bench/role"
@@ -34,7 +36,7 @@ func (p *plain) open(d app.Database) (any, error) {
 	if p.db, err = app.OpenBare(filepath.Join(d.Folder, "plain.db")); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(app.Fill(p.db, d.Owners), app.FillGoods(p.db, d.Goods)); err != nil {
+	if err := errors.Join(app.Fill(p.db, d.Owners), app.FillGoods(p.db, d.Goods), app.FillWares(p.db, d.Wares)); err != nil {
 		return nil, err
 	}
 	p.handlers.DB = p.db
@@ -43,7 +45,7 @@ func (p *plain) open(d app.Database) (any, error) {
 
 // Evaluation asks for runs of a view.
 type Evaluation struct {
-	View string `json:"view"` // path and parameters
+	View string `json:"view"` // path and parameters; %d in it is the number of the run, from 1
 	N    int    `json:"n"`
 }
 
@@ -54,7 +56,7 @@ func (p *plain) evaluate(e Evaluation) (any, error) {
 	took := make([]int64, e.N)
 	mux := p.handlers.Mux()
 	for i := range took {
-		r, err := http.NewRequest(http.MethodGet, e.View, http.NoBody)
+		r, err := http.NewRequest(http.MethodGet, strings.ReplaceAll(e.View, "%d", strconv.Itoa(i+1)), http.NoBody)
 		if err != nil {
 			return nil, err
 		}

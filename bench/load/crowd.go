@@ -45,6 +45,8 @@ type crowd struct {
 	extra  atomic.Int64
 	listed atomic.Int64           // bytes that the GETs brought
 	watch  atomic.Pointer[stream] // takes the frames while it runs
+	// counting takes them instead.
+	counting atomic.Pointer[tally]
 
 	mu     sync.Mutex
 	frames []string // of the first socket, since expect
@@ -55,7 +57,7 @@ type crowd struct {
 func newCrowd(t Target, name string) *crowd {
 	c := &crowd{target: t, name: name, done: make(chan int64, 1), sockets: make([]*socket, t.Clients)}
 	for i := range c.sockets {
-		c.sockets[i] = &socket{crowd: c, first: i == 0}
+		c.sockets[i] = &socket{crowd: c, index: i, first: i == 0}
 	}
 	return c
 }
@@ -90,6 +92,10 @@ func (c *crowd) arrived() (int64, error) {
 
 // text takes one text frame.
 func (c *crowd) text(s *socket, payload []byte) {
+	if counting := c.counting.Load(); counting != nil {
+		counting.take(s, payload)
+		return
+	}
 	if stream := c.watch.Load(); stream != nil {
 		stream.take(payload)
 		return
@@ -176,6 +182,9 @@ func (s *socket) dial(t Target, session string, from net.IP) (early []byte, err 
 	if t.Version == V2 {
 		hand.Protocols = []string{"wakeful.v2+json"}
 	}
+	if t.Users {
+		hand.Header = ws.HandshakeHeaderHTTP{"Authorization": {"Bearer " + t.user(s.index)}}
+	}
 	in, _, err := hand.Upgrade(conn, &url.URL{Scheme: "ws", Host: t.Addr, Path: "/ws/" + session})
 	if err != nil {
 		conn.Close()
@@ -207,6 +216,14 @@ func (c *crowd) close() {
 		h.conn.Close()
 	}
 	c.kept = nil
+}
+
+// credentials are the header lines by which a client says who it is.
+func (c *crowd) credentials(i int) []string {
+	if !c.target.Users {
+		return nil
+	}
+	return []string{"Authorization: Bearer " + c.target.user(i)}
 }
 
 // pause is the quiet before a sample.

@@ -57,7 +57,7 @@ func (c *crowd) subscribeSome(from, step int) error {
 	lists := max(1, c.target.Lists)
 	for n := from; n < len(c.sockets)*lists; n += step {
 		i := n / lists
-		body, err := h.do(h.request("GET", c.observePath(i, n%lists)))
+		body, err := h.do(h.request("GET", c.observePath(i, n%lists), c.credentials(i)...))
 		if err != nil {
 			return err
 		}

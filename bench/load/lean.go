@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,13 +32,13 @@ func dialLean(addr string) (*lean, error) {
 	return &lean{conn: conn, in: bufio.NewReader(conn), addr: addr}, nil
 }
 
-// request is what do sends.
-func (l *lean) request(method, path string) []byte {
-	length := ""
+// request is what do sends. header has lines of its own.
+func (l *lean) request(method, path string, header ...string) []byte {
+	lines := []string{method + " " + path + " HTTP/1.1", "Host: " + l.addr}
 	if method == "POST" {
-		length = "Content-Length: 0\r\n"
+		lines = append(lines, "Content-Length: 0")
 	}
-	return []byte(method + " " + path + " HTTP/1.1\r\nHost: " + l.addr + "\r\n" + length + "\r\n")
+	return []byte(strings.Join(append(lines, header...), "\r\n") + "\r\n\r\n")
 }
 
 // do sends a request and returns the answer's body, which is good until the
@@ -46,7 +47,7 @@ func (l *lean) do(request []byte) ([]byte, error) {
 	if _, err := l.conn.Write(request); err != nil {
 		return nil, err
 	}
-	length := -1
+	length, chunked := -1, false
 	status, err := l.in.ReadSlice('\n')
 	if err != nil {
 		return nil, err
@@ -62,22 +63,54 @@ func (l *lean) do(request []byte) ([]byte, error) {
 		}
 		if name, value, _ := bytes.Cut(line, []byte(": ")); len(name) == 14 && strings.EqualFold(string(name), "Content-Length") {
 			length, _ = strconv.Atoi(string(bytes.TrimSpace(value)))
+		} else if strings.EqualFold(string(name), "Transfer-Encoding") {
+			chunked = true
 		}
 	}
-	if length < 0 {
-		return nil, fmt.Errorf("load: answer without a Content-Length")
+	l.body = l.body[:0]
+	switch {
+	case chunked:
+		err = l.chunks()
+	case length < 0:
+		err = fmt.Errorf("load: answer without a Content-Length")
+	default:
+		err = l.take(length)
 	}
-	if cap(l.body) < length {
-		l.body = make([]byte, length)
-	}
-	l.body = l.body[:length]
-	if _, err := io.ReadFull(l.in, l.body); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if !ok {
 		return nil, fmt.Errorf("load: answer %s: %s", request[:bytes.IndexByte(request, '\r')], l.body)
 	}
 	return l.body, nil
+}
+
+// take reads so many bytes more of the body.
+func (l *lean) take(n int) error {
+	had := len(l.body)
+	l.body = slices.Grow(l.body, n)[:had+n]
+	_, err := io.ReadFull(l.in, l.body[had:])
+	return err
+}
+
+// chunks reads a body that comes in pieces.
+func (l *lean) chunks() error {
+	for {
+		line, err := l.in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		size, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 64)
+		if err != nil {
+			return err
+		}
+		if err := l.take(int(size)); err != nil {
+			return err
+		}
+		if _, err := l.in.Discard(2); err != nil || size == 0 {
+			return err
+		}
+	}
 }
 
 // Requests asks for GETs.

@@ -36,7 +36,11 @@ type Target struct {
 	Later    bool   `json:"later"`     // subscribed when they are told to
 	Lists    int    `json:"lists"`     // each follows so many lists, the same as the others; 0: one
 	Slow     bool   `json:"slow"`      // they read one byte a second
+	Users    bool   `json:"users"`     // each client is a user of its own, of its number
 }
+
+// user is who a client is.
+func (t *Target) user(i int) string { return fmt.Sprint(t.First + i) }
 
 // Crowd names one that was gathered.
 type Crowd struct {
@@ -83,6 +87,10 @@ func Verbs() map[string]role.Verb {
 		"observe":   role.Do(l.observe),
 		"strike":    role.Do(l.strike),
 		"stream":    role.Do(l.stream),
+		"await":     role.Do(l.await),
+		"found":     role.Do(l.found),
+		"tally":     role.Do(l.tally),
+		"tallied":   role.Do(l.tallied),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 // socket is one WebSocket. A goroutine of its own reads it.
 type socket struct {
 	crowd *crowd
+	index int  // among its crowd
 	first bool // it keeps the frames that it gets
 	conn  net.Conn
 	mu    sync.Mutex // one frame at a time is written
