@@ -130,7 +130,7 @@ func (a *app) counts(role.None) (any, error) {
 		Statements:  a.handlers.Statements.Load(),
 		Evaluations: counts["evaluated"],
 		Steps:       counts["stepped"],
-		Reads:       counts["read"],
+		Reads:       counts["batch read"],
 		Snapshots:   counts["snapshot sent"],
 		Sockets:     counts["socket opened"] - counts["socket closed"],
 		Observers:   counts["observer opened"] - counts["observer ended"],
