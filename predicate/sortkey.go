@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
+
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // The first byte of a value in a sort key. Those of values that are not NULL,
@@ -29,7 +31,7 @@ func AppendSortKey(to []byte, value any, as Column, desc, nullsLast bool) (key [
 	from := len(to)
 	switch as.classOf(value) {
 	case null:
-		if nullsLast {
+		if nullsLast != (desc && planted.Is(planted.DescNulls)) {
 			return append(to, nullLast), true
 		}
 		return append(to, nullFirst), true

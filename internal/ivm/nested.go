@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/predicate"
 )
 
@@ -186,7 +187,7 @@ func (n *nesting) alter(values []any, put bool) string {
 	if found == put {
 		return "what changed does not fit the nested rows that are held"
 	}
-	if !g.changed {
+	if !g.changed && !planted.Is(planted.NestedStale) {
 		g.changed = true
 		n.changed = append(n.changed, g)
 	}
@@ -208,7 +209,7 @@ func (n *nesting) of(values []any) (rows [][]any, known bool) {
 	}
 	g := n.groups[share]
 	if n.blind != "" || g == nil || !g.known {
-		return nil, false
+		return nil, planted.Is(planted.NestedGuessed)
 	}
 	rows = make([][]any, len(g.rows))
 	for i := range g.rows {

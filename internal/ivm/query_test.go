@@ -17,6 +17,7 @@ type query struct {
 	where string
 	args  []any
 	order string
+	tight bool // a reserve is read that is soon used up
 }
 
 // condition is one of a filter, to the database and in memory.
@@ -54,6 +55,7 @@ func (w *world) query(strange, nested bool) *query {
 		q.Limit = 1 + w.IntN(20)
 		q.Offset = w.IntN(3) * w.IntN(120)
 	}
+	q.tight = w.IntN(4) == 0
 	q.Single = q.Limit == 1 && q.Offset == 0
 	if w.IntN(3) > 0 {
 		c := w.condition(strange, 2)
@@ -249,6 +251,9 @@ func (q *query) load() *ivm.Rows {
 		return rows
 	}
 	reserve := ivm.Reserve(q.Limit)
+	if q.tight {
+		reserve = q.world.IntN(4)
+	}
 	rows.Before = max(0, q.Offset-reserve)
 	most := q.Offset - rows.Before + q.Limit + reserve
 	rows.List = q.rows(rows.Before, most+1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // Result is the list of one plan, and what it takes to keep it: the sort keys
@@ -288,6 +289,9 @@ func (r *Result) key(values []any) (key string, known bool) {
 	}
 	to := r.space[:0]
 	for i := range r.plan.Order {
+		if i > 0 && i == len(r.plan.Order)-1 && planted.Is(planted.TieKeyIgnored) {
+			break
+		}
 		if to, known = r.plan.Order[i].append(to, values); !known {
 			return "", false
 		}

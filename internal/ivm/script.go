@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // placed is an item at an index of a list.
@@ -151,7 +152,9 @@ func (s *scripting) place() {
 		}
 		for ; passed < len(s.out) && (s.gapOut(passed) < gap || passed <= stayed); passed++ {
 			s.came[passed] = put
-			ahead += s.waiting.at(passed)
+			if !planted.Is(planted.WaitingIgnored) {
+				ahead += s.waiting.at(passed)
+			}
 		}
 		op := diff.Op{Kind: diff.Changed, Key: s.in[j].item.Key, Data: s.in[j].item.Data}
 		switch {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/predicate"
 )
 
@@ -144,7 +145,7 @@ func (s *stepping) change(c *change.Change) string {
 	if s.blind != "" {
 		return s.blind
 	}
-	if was {
+	if was && !(now && planted.Is(planted.OldPlaceKept)) {
 		key, known := s.key(old)
 		if !known {
 			return unplaced
@@ -174,7 +175,12 @@ func (s *stepping) meets(there bool, values []any) (in bool, read string) {
 	switch s.match(values) {
 	case True:
 		return true, ""
+	case Null:
+		return planted.Is(planted.NullMatches), ""
 	case Ask:
+		if planted.Is(planted.UnknownFalse) {
+			return false, ""
+		}
 		return false, "only the database can tell whether a changed row is in the result"
 	}
 	return false, ""
@@ -210,12 +216,16 @@ func (s *stepping) enter() {
 	for i := range s.touches.list {
 		t := &s.touches.list[i]
 		by := t.by()
-		s.total += by
+		if t.where != behind || !planted.Is(planted.CountDrifts) {
+			s.total += by
+		}
 		switch t.where {
 		case held:
 			s.put(t)
 		case inFront:
-			s.before += by
+			if !planted.Is(planted.WindowNotMoved) {
+				s.before += by
+			}
 		}
 	}
 	if s.before == 0 {
@@ -279,6 +289,9 @@ func (s *stepping) short() string {
 	default:
 		if p.Meta != nil && !p.Counted {
 			need++ // whether rows follow
+		}
+		if planted.Is(planted.ReserveOffByOne) {
+			need--
 		}
 		if s.before+s.rows.len() < p.Offset+need {
 			return "the reserve behind the window is used up"

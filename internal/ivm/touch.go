@@ -3,6 +3,8 @@ package ivm
 import (
 	"slices"
 	"strings"
+
+	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
 // touch is what a transaction did, all in all, to the row of one sort key.
@@ -47,6 +49,8 @@ func (t *touches) note(key string, now bool, values []any) {
 	i := t.find(key)
 	if i < 0 {
 		i = t.add(touch{key: key, was: !now})
+	} else if planted.Is(planted.FoldedTwice) {
+		return
 	}
 	t.list[i].now, t.list[i].values = now, values
 }

@@ -75,3 +75,25 @@ var All = []Bug{
 	DiffDropped, DiffDoubled, DiffsSwapped, ReadFirst, TieBreakMissing, ResumeOffByOne,
 	EpochNotRaised, FoldLost, StaleReadSet, IdentityMixed, WholeTooSoon, MakeGoodSkipped,
 }
+
+// Bugs in keeping a list by steps. The law of package ivm finds these.
+const (
+	ReserveOffByOne Bug = "reserve_off_by_one" // a window is served that lacks its last row
+	WindowNotMoved  Bug = "window_not_moved"   // rows that come before the range held are not counted
+	TieKeyIgnored   Bug = "tie_key_ignored"    // rows that tie are placed without their key
+	UnknownFalse    Bug = "unknown_false"      // what only the database can tell is taken for false
+	NullMatches     Bug = "null_matches"       // a condition that is NULL is taken for true
+	OldPlaceKept    Bug = "old_place_kept"     // a row that moves is not taken out where it stood
+	FoldedTwice     Bug = "folded_twice"       // of two changes of a row the first counts
+	WaitingIgnored  Bug = "waiting_ignored"    // indices leave out the items that wait to be moved
+	CountDrifts     Bug = "count_drifts"       // rows behind the range held do not count
+	NestedStale     Bug = "nested_stale"       // a change of a nested row leaves its item as it was
+	NestedGuessed   Bug = "nested_guessed"     // nested rows that are not known are taken for none
+	DescNulls       Bug = "desc_nulls"         // the place of NULL follows the direction
+)
+
+// Stepping lists the bugs of the third kind.
+var Stepping = []Bug{
+	ReserveOffByOne, WindowNotMoved, TieKeyIgnored, UnknownFalse, NullMatches, OldPlaceKept,
+	FoldedTwice, WaitingIgnored, CountDrifts, NestedStale, NestedGuessed, DescNulls,
+}

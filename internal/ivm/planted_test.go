@@ -1,0 +1,29 @@
+//go:build planted
+
+package ivm_test
+
+import (
+	"testing"
+
+	"github.com/wakeful-dev/wakeful/internal/planted"
+)
+
+// TestPlanted: the law finds each bug in the bounded run.
+func TestPlanted(t *testing.T) {
+	defer planted.Plant("")
+	for _, bug := range planted.Stepping {
+		t.Run(string(bug), func(t *testing.T) {
+			planted.Plant(bug)
+			l := &law{reads: map[string]int{}}
+			for seed := range uint64(worlds) {
+				for _, kind := range []struct{ strange, nested bool }{{}, {strange: true}, {nested: true}} {
+					if l.world(t, seed, kind.strange, kind.nested); l.wrong != "" {
+						t.Logf("found in world %d: %.300s", seed, l.wrong)
+						return
+					}
+				}
+			}
+			t.Errorf("%s is not found", bug)
+		})
+	}
+}
