@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +27,8 @@ import (
 // waitMost bounds every wait of a test.
 const waitMost = 5 * time.Second
 
-// fakeWorker answers for the paths of its lists, and sends what a test says.
+// fakeWorker answers for the paths of its lists, each with the scope if there is
+// one ("/a red"), and sends what a test says.
 type fakeWorker struct {
 	t    testing.TB
 	link *bus.Link
@@ -38,6 +41,7 @@ type fakeWorker struct {
 	doubts    bool // its lists are old: nobody's credentials are proven by them
 	observers map[string]*fakeObserver
 	position  uint64
+	owed      bool // a doubt that leaves with the next diffs
 	asked     []*bus.Observe
 	left      []string
 	changed   chan struct{} // replaced and closed on every question and leave
@@ -74,6 +78,9 @@ func (w *fakeWorker) handle(body bus.Body) {
 	case *bus.Observe:
 		w.asked = append(w.asked, m)
 		path, _, _ := strings.Cut(m.Request.URL, "?")
+		if m.Scope != "" {
+			path += " " + m.Scope
+		}
 		if !w.deaf[path] {
 			w.send(w.answer(m, path))
 		}
@@ -116,6 +123,9 @@ func (w *fakeWorker) set(lists map[string][]diff.Item) change.Position {
 	defer w.mu.Unlock()
 	w.position++
 	round := &bus.Round{Progress: &wire.Progress{Position: w.pos(), Whole: true}}
+	if w.owed {
+		round.Doubted, w.owed = w.followed(), false
+	}
 	for path, list := range lists {
 		w.lists[path] = list
 		for _, o := range w.observers {
@@ -127,6 +137,24 @@ func (w *fakeWorker) set(lists map[string][]diff.Item) change.Position {
 	w.send(round)
 	return w.pos()
 }
+
+// doubt says that something has changed that all rights rest on.
+func (w *fakeWorker) doubt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.position++
+	w.send(&bus.Round{Doubted: w.followed()})
+}
+
+// doubtLater says it with the next diffs.
+func (w *fakeWorker) doubtLater() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.position++
+	w.owed = true
+}
+
+func (w *fakeWorker) followed() []string { return slices.Sorted(maps.Keys(w.observers)) }
 
 func (w *fakeWorker) step(o *fakeObserver, list []diff.Item) []*wire.Changes {
 	ops := diff.Between(o.list.Slice(), list)
