@@ -309,7 +309,7 @@ func TestScopeLaw(t *testing.T) {
 		<-time.After(time.Duration(r.IntN(1000)) * time.Microsecond)
 	}
 	w.end()
-	over := time.AfterFunc(4*waitMost, cancel)
+	over := time.AfterFunc(12*waitMost, cancel)
 	defer over.Stop()
 	all.Wait()
 	for _, s := range spies {

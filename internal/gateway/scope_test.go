@@ -23,7 +23,6 @@ type clubs struct {
 	// tells is called in each trial when the club is known and the answer not
 	// begun; nil: nothing.
 	tells func(user string)
-	says  http.Header // headers of the last request of each user, by user
 }
 
 func (k *clubs) move(user, club string) {
