@@ -101,7 +101,7 @@ func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *
 
 	jobs := []func(context.Context) error{
 		live.Run,
-		func(ctx context.Context) error { return serve(ctx, server, listener) },
+		func(ctx context.Context) error { return answer(ctx, server, listener) },
 	}
 	if !f.still {
 		jobs = append(jobs, board.Run)
@@ -109,8 +109,8 @@ func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *
 	return together(ctx, jobs...)
 }
 
-// serve serves until ctx is done, and lets requests under way end.
-func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+// answer serves until ctx is done, and lets requests under way end.
+func answer(ctx context.Context, server *http.Server, listener net.Listener) error {
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)

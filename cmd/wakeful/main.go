@@ -20,7 +20,9 @@ type verb struct {
 	run   func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 }
 
-func verbs() []verb { return []verb{demoVerb, versionVerb} }
+func verbs() []verb {
+	return []verb{demoVerb, serveVerb, checkVerb, statusVerb, clearVerb, versionVerb}
+}
 
 // errUsage says that the arguments were wrong, and that it has been told.
 var errUsage = errors.New("wrong arguments")
@@ -59,13 +61,15 @@ func status(err error, stderr io.Writer) int {
 		return 0
 	case errors.Is(err, errUsage):
 		return 2
+	case errors.Is(err, errMissing):
+		return 1
 	}
 	fmt.Fprintln(stderr, "wakeful:", err)
 	return 1
 }
 
 func usage(w io.Writer) {
-	fmt.Fprint(w, "Wakeful makes the REST endpoints of a Go program live.\n\nUsage:\n\n")
+	fmt.Fprint(w, "Wakeful makes REST endpoints live.\n\nUsage:\n\n")
 	for _, v := range verbs() {
 		fmt.Fprintf(w, "  wakeful %-9s %s\n", v.name, v.short)
 	}

@@ -15,12 +15,12 @@ const module = "github.com/wakeful-dev/wakeful"
 // wakeful. A package imports only packages of lower layers. Read downwards, it
 // is the way of a change from the database to a client.
 var layers = [][]string{
-	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted"},
+	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value"},
 	{"where"},
-	{"resource"},
+	{"resource", "internal/auth", "internal/rules"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"sqlite"},
@@ -30,7 +30,8 @@ var layers = [][]string{
 	{"internal/worker", "internal/gateway"},
 	{"."},
 	{"wakefultest", "internal/checker"},
-	{"internal/demo", "examples/nethttp", "examples/chi"},
+	{"internal/demo", "examples/nethttp", "examples/chi", "internal/metrics"},
+	{"internal/serve"},
 	{"cmd/wakeful", "bench/role"},
 	{"bench/app", "bench/index"},
 	{"bench/load", "bench/floor"},
@@ -55,6 +56,9 @@ var outside = map[string]struct {
 	"modernc.org/sqlite":                          {[]string{"sqlite", "bench"}, "the database of the adapter, without cgo"},
 	"modernc.org/libc":                            {[]string{"sqlite"}, "its C side, for the hooks"},
 	"golang.org/x/sys":                            {[]string{"sqlite", "bench"}, "inotify; a clock that processes share"},
+	"github.com/go-jose/go-jose/v4":               {[]string{"internal/auth"}, "tokens and their keys, where a mistake of ours would let anybody in"},
+	"go.yaml.in/yaml/v3":                          {[]string{"internal/yamldoc"}, "configuration files, with the line of each mistake"},
+	"github.com/prometheus/client_golang":         {[]string{"internal/metrics"}, "metrics as Prometheus and its histograms want them"},
 	"github.com/go-chi/chi/v5":                    {[]string{"examples/chi"}, "an example for its users"},
 }
 
