@@ -56,7 +56,7 @@ func (l *layout) readingOf(e where.Expr, order []term, w window, kept bool) (*re
 // keep adds to the plan what it takes to keep the list.
 func (p *reading) keep() {
 	if !p.every {
-		p.plan.Match = p.match.Match(p.plan.Columns)
+		p.plan.Match, p.plan.Beyond = p.match.Match(p.plan.Columns), p.match.Tables()
 	}
 	p.plan.Order = make([]ivm.Term, len(p.order))
 	for i, at := range places(p.plan.Columns, p.order) {

@@ -99,6 +99,24 @@ func (t *term) columns(names []string) []string {
 	return names
 }
 
+// Tables names the tables of which the condition asks other rows than the one
+// that it is about, sorted.
+func (b *Bound) Tables() []string {
+	names := b.root.tables(nil)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (t *term) tables(names []string) []string {
+	if t.to != nil {
+		names = append(names, t.to.Name)
+	}
+	for _, p := range t.parts {
+		names = p.tables(names)
+	}
+	return names
+}
+
 // Asks says why Match leaves it to the database to decide rows whose values are
 // of their columns' own types, "" where it decides them.
 func (b *Bound) Asks() string { return b.asks }

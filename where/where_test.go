@@ -246,6 +246,21 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
+func TestTables(t *testing.T) {
+	w := newWorld(t, 1)
+	e := where.And(where.Eq("i", 1), where.Not(where.Via("other", where.Via("next", where.Eq("name", "a")))), where.Via("pa", where.All()))
+	b, err := where.Bind(e, w.schema.Table("lax"), w.schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Tables(); !slices.Equal(got, []string{"other", "pair"}) {
+		t.Errorf("tables %q", got)
+	}
+	if got := b.Columns(); !slices.Equal(got, []string{"i", "other", "pa", "pb"}) {
+		t.Errorf("columns %q", got)
+	}
+}
+
 func TestAsks(t *testing.T) {
 	w := newWorld(t, 1)
 	for _, tt := range []struct {

@@ -48,6 +48,9 @@ type Plan struct {
 	// Match says whether a row is in the result; nil: every row is. A row has
 	// one value for each of Columns; one may be change.Unknown.
 	Match func(row []any) Truth
+	// Beyond names the tables of which Match asks other rows than the one it is
+	// given. Where such a row may have changed, the list is read.
+	Beyond []string
 	// Order is total: the key stands last in it. Where one of its columns has
 	// a collation that Go does not know, rows cannot be placed in memory.
 	Order []Term

@@ -90,6 +90,9 @@ func (s *stepping) tooMany(set *change.Changeset, hits []int) string {
 func (s *stepping) collect(set *change.Changeset, hits []int) string {
 	for _, i := range hits {
 		c := &set.Changes[i]
+		if s.beyond(c.Table) {
+			return "a row changed that the condition on others looks at"
+		}
 		if c.Table == s.plan.Table {
 			if read := s.change(c); read != "" {
 				return read
@@ -109,6 +112,13 @@ func (s *stepping) collect(set *change.Changeset, hits []int) string {
 	}
 	s.collectNested()
 	return ""
+}
+
+// beyond reports a table whose rows say what is in the list other than by being
+// in it.
+func (s *stepping) beyond(table string) bool {
+	return slices.Contains(s.plan.Beyond, table) || table != s.plan.Table &&
+		!slices.ContainsFunc(s.plan.Nested, func(n Nested) bool { return n.Table == table })
 }
 
 // collectNested touches the rows whose nested rows changed.
