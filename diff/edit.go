@@ -17,7 +17,7 @@ func (l *List) Apply(ops []Op) (*List, []Op, error) {
 	if len(ops) == 0 {
 		return l, ops, nil
 	}
-	if n := l.Len(); n <= most || len(ops) > n/perItem || !placed(ops) {
+	if n := l.Len(); n <= shortest || len(ops) > n/perItem || !placed(ops) {
 		return l.rebuild(ops)
 	}
 	e := editing{list: l, ops: ops}

@@ -135,12 +135,20 @@ func (l *List) Move(from, to int, item Item) *List {
 	if from == to {
 		return l.Replace(to, item)
 	}
+	if !l.short(l.Len()) {
+		if root := l.tree().move(from, to, item); root != nil {
+			return &List{root: root}
+		}
+	}
 	return l.Remove(from).Insert(to, item)
 }
 
+// shortest is how many items are always kept in one slice, once edited.
+const shortest = 2 * mostItems
+
 // short reports whether a list, of n items after the edit, is kept in one
 // slice.
-func (l *List) short(n int) bool { return n <= most && (l == nil || l.root == nil) }
+func (l *List) short(n int) bool { return n <= shortest && (l == nil || l.root == nil) }
 
 func (l *List) front(at int) []Item {
 	if l == nil {

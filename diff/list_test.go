@@ -12,7 +12,7 @@ import (
 // TestListIsASlice: after any edits a list is what a slice would be, and every
 // list that there was before is as it was.
 func TestListIsASlice(t *testing.T) {
-	for _, start := range []int{0, 1, most, most + 1, 1500} {
+	for _, start := range []int{0, 1, shortest, shortest + 1, 1500} {
 		for seed := range uint64(2) {
 			random := rand.New(rand.NewPCG(uint64(start), seed))
 			list, model := NewList(rows(start)), rows(start)
@@ -88,8 +88,8 @@ func checkList(t *testing.T, list *List, want []Item) {
 // checkNode checks that nodes are as full as they must be, all leaves as deep.
 func checkNode(t *testing.T, n *node, root bool) (depth int) {
 	t.Helper()
-	if least := most / 2; n.size() > most || !root && n.size() < least || root && n.size() < 2 {
-		t.Fatalf("a node has %d members", n.size())
+	if len(n.items) > mostItems || len(n.kids) > mostKids || !root && n.sparse() || root && len(n.items)+len(n.kids) < 2 {
+		t.Fatalf("a node has %d items and %d kids", len(n.items), len(n.kids))
 	}
 	if n.kids == nil {
 		if n.bytes != sizeOf(n.items) {
@@ -137,7 +137,7 @@ func TestListApply(t *testing.T) {
 			applyBroken(t, random, list, bare)
 			continue
 		}
-		if len(old) > most && len(ops) <= len(old)/perItem && placed(ops) {
+		if len(old) > shortest && len(ops) <= len(old)/perItem && placed(ops) {
 			inTree++
 		}
 		after, filled, err := list.Apply(bare)

@@ -5,9 +5,13 @@ import (
 	"sort"
 )
 
-// most is how many members a node may have: items of a leaf, nodes beneath an
-// inner one. All but the root have at least half as many.
-const most = 32
+// How many members a node may have: items of a leaf, nodes beneath an inner one.
+// All but the root have at least half as many. An edit copies one leaf, whose
+// items are five words each, and one node for each level above it.
+const (
+	mostItems = 16
+	mostKids  = 32
+)
 
 // node is a part of a List: a leaf with items, or an inner one with nodes. It
 // is never altered.
@@ -46,8 +50,13 @@ func (n *node) len() int {
 	return n.ends[len(n.ends)-1]
 }
 
-// size is how full a node is.
-func (n *node) size() int { return len(n.items) + len(n.kids) }
+// sparse reports whether a node has fewer members than nodes have.
+func (n *node) sparse() bool {
+	if n.kids == nil {
+		return len(n.items) < mostItems/2
+	}
+	return len(n.kids) < mostKids/2
+}
 
 // find returns which kid has the item at an index, and its index there.
 func (n *node) find(at int) (kid, in int) {
@@ -93,17 +102,17 @@ func (l *List) tree() *node {
 	case l.root != nil:
 		return l.root
 	}
-	nodes := gather(l.flat, func(items []Item) *node { return leaf(slices.Clone(items)) })
+	nodes := gather(l.flat, mostItems, func(items []Item) *node { return leaf(slices.Clone(items)) })
 	for len(nodes) > 1 {
-		nodes = gather(nodes, func(kids []*node) *node { return inner(slices.Clone(kids)) })
+		nodes = gather(nodes, mostKids, func(kids []*node) *node { return inner(slices.Clone(kids)) })
 	}
 	return nodes[0]
 }
 
 // gather makes nodes of evenly many members each, about three quarters of what
 // they may have.
-func gather[T any](members []T, one func([]T) *node) []*node {
-	const about = most * 3 / 4
+func gather[T any](members []T, most int, one func([]T) *node) []*node {
+	about := most * 3 / 4
 	count := 1
 	if len(members) > most {
 		count = (len(members) + about - 1) / about
@@ -124,7 +133,7 @@ func (n *node) insert(at int, item Item) (*node, *node) {
 	kid, in := n.find(at)
 	left, right := n.kids[kid].insert(in, item)
 	if right == nil {
-		return n.withKids(kid, kid+1, left)
+		return n.with(kid, left), nil
 	}
 	return n.withKids(kid, kid+1, left, right)
 }
@@ -136,8 +145,7 @@ func (n *node) replace(at int, item Item) *node {
 		return one
 	}
 	kid, in := n.find(at)
-	one, _ := n.withKids(kid, kid+1, n.kids[kid].replace(in, item))
-	return one
+	return n.with(kid, n.kids[kid].replace(in, item))
 }
 
 // remove returns the node without the item at an index. It may be smaller than
@@ -149,9 +157,8 @@ func (n *node) remove(at int) *node {
 	}
 	kid, in := n.find(at)
 	less := n.kids[kid].remove(in)
-	if less.size() >= most/2 || len(n.kids) == 1 {
-		one, _ := n.withKids(kid, kid+1, less)
-		return one
+	if !less.sparse() || len(n.kids) == 1 {
+		return n.with(kid, less)
 	}
 	from, left, right := kid, less, (*node)(nil)
 	if kid > 0 {
@@ -167,6 +174,49 @@ func (n *node) remove(at int) *node {
 	return one
 }
 
+// move returns the node with the item at one index taken out and item inserted
+// at another of what is left. It is nil where nodes would have to be joined or
+// cut for that.
+func (n *node) move(from, to int, item Item) *node {
+	if n.kids == nil {
+		items := slices.Clone(n.items)
+		move(items, from, to)
+		items[to] = item
+		return leaf(items)
+	}
+	a, in := n.find(from)
+	b, at := n.findWithout(to, a)
+	if a == b {
+		one := n.kids[a].move(in, at, item)
+		if one == nil {
+			return nil
+		}
+		return n.with(a, one)
+	}
+	less := n.kids[a].remove(in)
+	if less.sparse() {
+		return nil
+	}
+	more, cut := n.kids[b].insert(at, item)
+	if cut != nil {
+		return nil
+	}
+	one := n.with(a, less)
+	one.put(b, more) // nobody else has it yet
+	return one
+}
+
+// findWithout is find in what is left when a kid has one item less.
+func (n *node) findWithout(at, less int) (kid, in int) {
+	if kid, in = n.find(at); kid < less {
+		return kid, in
+	}
+	if kid, in = n.find(at + 1); kid == less {
+		in--
+	}
+	return kid, in
+}
+
 // join makes one node of two neighbours, or two of equal size.
 func join(a, b *node) (*node, *node) {
 	if a.kids == nil {
@@ -178,16 +228,35 @@ func join(a, b *node) (*node, *node) {
 // withItems returns a leaf with others in the place of the items from up to
 // to, as two where one would be too large.
 func (n *node) withItems(from, to int, others ...Item) (*node, *node) {
-	left, right := splice(n.items, from, to, others)
+	left, right := splice(n.items, from, to, others, mostItems)
 	if right == nil {
 		return leaf(left), nil
 	}
 	return leaf(left), leaf(right)
 }
 
+// with returns an inner node with another kid in the place of one.
+func (n *node) with(kid int, other *node) *node {
+	one := &node{kids: slices.Clone(n.kids), ends: slices.Clone(n.ends), bytes: n.bytes}
+	one.put(kid, other)
+	return one
+}
+
+// put makes a node that is just being made have another kid in the place of one.
+func (n *node) put(kid int, other *node) {
+	old := n.kids[kid]
+	n.kids[kid] = other
+	n.bytes += other.bytes - old.bytes
+	if more := other.len() - old.len(); more != 0 {
+		for i := kid; i < len(n.ends); i++ {
+			n.ends[i] += more
+		}
+	}
+}
+
 // withKids is withItems of an inner node.
 func (n *node) withKids(from, to int, others ...*node) (*node, *node) {
-	left, right := splice(n.kids, from, to, others)
+	left, right := splice(n.kids, from, to, others, mostKids)
 	if right == nil {
 		return inner(left), nil
 	}
@@ -196,7 +265,7 @@ func (n *node) withKids(from, to int, others ...*node) (*node, *node) {
 
 // splice returns old with others in the place of the members from up to to: in
 // one new slice of exactly the size, or in two where there are more than most.
-func splice[T any](old []T, from, to int, others []T) (left, right []T) {
+func splice[T any](old []T, from, to int, others []T, most int) (left, right []T) {
 	all := make([]T, 0, len(old)-(to-from)+len(others))
 	all = append(append(append(all, old[:from]...), others...), old[to:]...)
 	if len(all) <= most {
