@@ -13,6 +13,7 @@ var scopes = measurement{
 		{scopesName + "p95 (floor: a loop of writes)", "ms", atMost, 5},
 		{scopesName + "p95", "ms", within, 50},
 		{scopesName + "evaluations", "", exactly, 0},
+		{scopesName + "CPU of a message (floor: a loop of writes)", "ms", noted, 0},
 	},
 	measure: (*stage).scopes,
 }
@@ -31,7 +32,7 @@ func (s *stage) scopes() [][]run {
 	warm.N = rate
 	s.churn(shout, bare, app.Seen, warm)
 	s.churn(p, live, app.Seen, warm)
-	runs := make([][]run, 4)
+	runs := make([][]run, 5)
 	for range s.runs() {
 		floor := s.all(s.churn(shout, bare, app.Seen, writes))
 		figure := s.churn(p, live, app.Seen, writes)
@@ -39,6 +40,7 @@ func (s *stage) scopes() [][]run {
 		runs[0] = append(runs[0], run{Figure: float64(figure.Lost)})
 		runs[1], runs[2] = append(runs[1], p95), append(runs[2], p95)
 		runs[3] = append(runs[3], run{Figure: float64(figure.counts.Evaluations)})
+		runs[4] = append(runs[4], run{figure.cpu() / app.Seen, floor.cpu() / app.Seen})
 	}
 	return runs
 }
