@@ -239,3 +239,34 @@ func herd(b *testing.B, f func(i int)) {
 	group.Wait()
 	b.ReportMetric(float64(b.Elapsed().Milliseconds()), "ms")
 }
+
+// BenchmarkTrials is a doubt about the rights of 1,000 subscribers of one list,
+// each with credentials of his own, until all have passed.
+func BenchmarkTrials(b *testing.B) {
+	const users = 1000
+	h, k := newClubHouse(b, Config{})
+	var f *feed
+	for i := range users {
+		user := fmt.Sprint("user", i)
+		k.move(user, "red")
+		f = h.gw.feed(h.observe("/a", user, "Authorization: Bearer "+user).Observer)
+	}
+	passed := func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, t := range f.grants {
+			if !f.sure(t) {
+				return false
+			}
+		}
+		return true
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		f.doubt()
+		for !passed() {
+			runtime.Gosched()
+		}
+	}
+	b.ReportMetric(users*float64(b.N)/b.Elapsed().Seconds(), "trials/s")
+}

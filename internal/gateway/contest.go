@@ -11,7 +11,7 @@ import (
 // f.mu is held.
 func (f *feed) carrier(not *grant) (best *grant) {
 	for _, t := range f.grants {
-		if t != not && t.following > 0 && !t.proven.IsZero() && (best == nil || f.surer(t, best)) {
+		if t != not && len(t.subs) > 0 && !t.proven.IsZero() && (best == nil || f.surer(t, best)) {
 			best = t
 		}
 	}
@@ -70,7 +70,7 @@ func (f *feed) contest(closed wire.Closed, w *wakes) {
 	f.mu.Lock()
 	var t *grant
 	for _, other := range f.grants {
-		if other.following > 0 && (t == nil || f.surer(other, t)) {
+		if len(other.subs) > 0 && (t == nil || f.surer(other, t)) {
 			t = other
 		}
 	}

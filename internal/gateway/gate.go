@@ -47,7 +47,7 @@ func (f *feed) settle(t *grant, tr *trial) bool {
 	switch tr.verdict {
 	case alive:
 		if f.proves(tr.proof) {
-			fresh = t.proven.IsZero() && t.following > 0 && (f.request == nil || f.request.Credentials != t.request.Credentials)
+			fresh = t.proven.IsZero() && len(t.subs) > 0 && (f.request == nil || f.request.Credentials != t.request.Credentials)
 			f.admit(t, w)
 			f.prove(t, now, tr.proof)
 		}
@@ -61,13 +61,16 @@ func (f *feed) settle(t *grant, tr *trial) bool {
 			f.withhold(t)
 		}
 	}
-	other := f.carrier(t)
+	other := (*grant)(nil)
+	if tr.ends() {
+		other = f.carrier(t)
+	}
 	f.mu.Unlock()
 	w.wake()
 	switch {
 	case fresh:
 		g.carry(f, t) // the newest carry the observer on
-	case other != nil && tr.ends():
+	case other != nil:
 		g.carry(f, other)
 	}
 	return true
@@ -79,22 +82,24 @@ func (f *feed) admit(t *grant, w *wakes) {
 		return
 	}
 	t.gating = false
-	for _, sub := range f.subs {
-		if sub.grant == t {
-			s := sub.session
-			s.mu.Lock()
-			s.ungate(sub)
-			w.add(s)
-			s.mu.Unlock()
-		}
+	for _, sub := range t.subs {
+		s := sub.session
+		s.mu.Lock()
+		s.ungate(sub)
+		w.add(s)
+		s.mu.Unlock()
 	}
 }
 
 // withhold pauses the subscribers of a grant, all that have one for nil. f.mu
 // is held.
 func (f *feed) withhold(t *grant) {
-	for _, sub := range f.subs {
-		if sub.grant != nil && (t == nil || sub.grant == t) {
+	subs := f.subs
+	if t != nil {
+		subs = t.subs
+	}
+	for _, sub := range subs {
+		if sub.grant != nil {
 			sub.session.mu.Lock()
 			sub.session.gate(sub)
 			sub.session.mu.Unlock()
@@ -105,13 +110,7 @@ func (f *feed) withhold(t *grant) {
 // expel ends the subscriptions of a grant. f.mu is held.
 func (f *feed) expel(t *grant, closed wire.Closed, w *wakes) {
 	st := f.state.Load()
-	var out []*sub
-	for _, sub := range f.subs {
-		if sub.grant == t {
-			out = append(out, sub)
-		}
-	}
-	for _, sub := range out {
+	for _, sub := range slices.Clone(t.subs) {
 		s := sub.session
 		s.mu.Lock()
 		s.end(sub, sub.shown(st), closed)
@@ -126,7 +125,7 @@ func (f *feed) expel(t *grant, closed wire.Closed, w *wakes) {
 func (f *feed) questions(wanted func(*grant) bool) map[*grant]*trial {
 	trials := map[*grant]*trial(nil)
 	for _, t := range f.grants {
-		if t.following == 0 || !wanted(t) {
+		if len(t.subs) == 0 || !wanted(t) {
 			continue
 		}
 		if tr, first := t.question(); first {
@@ -267,7 +266,7 @@ func (g *Gateway) withPeer(request *bus.Request, p *peer, f *feed, identity stri
 // let takes a subscription's credentials from it. f.mu is held.
 func (f *feed) let(sub *sub) {
 	if t := sub.grant; t != nil {
-		t.following--
+		t.leave(sub)
 		f.drop(t)
 		sub.grant = nil
 	}
@@ -281,12 +280,10 @@ func (f *feed) use(sub *sub, request *bus.Request, identity string) {
 	}
 	old := sub.grant
 	f.gateway.granted.add(f)
-	sub.grant = f.grant(request, identity)
-	sub.grant.following++
-	sub.request = sub.grant.request
-	sub.grant.gating = sub.grant.gating || sub.gated
 	if old != nil {
-		old.following--
+		old.leave(sub)
 		f.drop(old)
 	}
+	f.grant(request, identity).join(sub)
+	sub.request = sub.grant.request
 }

@@ -18,7 +18,7 @@ type grant struct {
 
 	// Guarded by feed.mu.
 	users     int       // subscriptions and polls
-	following int       // subscriptions
+	subs      []*sub    // that follow with it
 	proven    time.Time // when the app said last that the credentials are good
 	proof     uint64    // which doubt that came after (feed.doubted)
 	due       time.Time // when it is asked again
@@ -48,6 +48,22 @@ func (f *feed) grant(request *bus.Request, identity string) *grant {
 	}
 	t.users++
 	return t
+}
+
+// join has a subscription follow with the grant. f.mu is held.
+func (t *grant) join(sub *sub) {
+	sub.grant, sub.rank = t, len(t.subs)
+	t.subs = append(t.subs, sub)
+	t.gating = t.gating || sub.gated
+}
+
+// leave ends that. f.mu is held.
+func (t *grant) leave(sub *sub) {
+	last := len(t.subs) - 1
+	t.subs[sub.rank] = t.subs[last]
+	t.subs[sub.rank].rank = sub.rank
+	t.subs[last] = nil
+	t.subs = t.subs[:last]
 }
 
 // drop counts a user less. f.mu is held.

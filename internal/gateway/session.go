@@ -73,6 +73,7 @@ type sub struct {
 	gated   bool       // nothing is sent before they are proven
 	until   *state     // since rights are in doubt: the list that was the last before
 	place   int        // in feed.subs; guarded by feed.mu
+	rank    int        // in grant.subs, likewise
 	from    wire.Point // where it began
 	begun   uint64     // and the number of the worker's last progress then
 	asking  int        // GETs that are being answered with it
