@@ -60,34 +60,38 @@ func (l *law) world(t testing.TB, seed uint64, strange, nested bool) {
 	w.said = nil
 	for range transactions {
 		sets, ddl := w.transaction()
-		reads := map[string][]*kept{}
-		before := map[*kept][]string{}
+		if ddl {
+			for _, k := range all {
+				l.start(k)
+			}
+		} else {
+			l.take(all, sets)
+		}
 		for _, k := range all {
-			if before[k] = nil; ddl {
-				if !l.start(k) {
-					return
-				}
-				continue
-			}
-			if v := l.step(k, sets); v.Read != "" {
-				if k.tight && strings.HasPrefix(v.Read, "the reserve ") {
-					v.Read = "tight: " + v.Read
-				}
-				l.reads[v.Read]++
-				reads[k.Shape] = append(reads[k.Shape], k)
-			}
 			if l.wrong != "" {
 				return
 			}
+			l.check(k)
 		}
-		for _, dirty := range reads {
-			l.read(dirty)
+	}
+}
+
+// take steps all lists, and reads those for which memory was not enough.
+func (l *law) take(all []*kept, sets []*change.Changeset) {
+	reads := map[string][]*kept{}
+	for _, k := range all {
+		v := l.step(k, sets)
+		if v.Read == "" {
+			continue
 		}
-		for _, k := range all {
-			if l.check(k); l.wrong != "" {
-				return
-			}
+		if k.tight && strings.HasPrefix(v.Read, "the reserve ") {
+			v.Read = "tight: " + v.Read
 		}
+		l.reads[v.Read]++
+		reads[k.Shape] = append(reads[k.Shape], k)
+	}
+	for _, dirty := range reads {
+		l.read(dirty)
 	}
 }
 
@@ -257,5 +261,48 @@ func TestNestedRows(t *testing.T) {
 	l := follow(t, 2, false, true)
 	if c := l.counted(); (c.others+c.refills)*4 > l.steps {
 		t.Errorf("of %d steps %d were not made: %v", l.steps, c.others+c.refills, l.reads)
+	}
+}
+
+// TestTenThousandRows: the law where one transaction changes as many rows as
+// the source lists: windows are read, whole lists are stepped.
+func TestTenThousandRows(t *testing.T) {
+	l := &law{reads: map[string]int{}}
+	w := newWorld(t, 0, false)
+	for w.outside || w.columns[0].likes != "id" {
+		l.seed++
+		w = newWorld(t, l.seed, false)
+	}
+	var all []*kept
+	for len(all) < 3 {
+		k := &kept{query: w.query(false, false)}
+		if whole := k.Limit == 0; whole == (len(all) == 0) && k.Match == nil {
+			all = append(all, k)
+		}
+	}
+	w.commit(func(tx execer) { w.run(tx, "DELETE FROM t") })
+	for _, k := range all {
+		l.start(k)
+	}
+	for _, text := range []string{
+		"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 10000) INSERT INTO t (id, n, i, r, s, c) SELECT x, x % 7, x * 3 % 1000, x / 8.0, 's' || x, 'C' || (x % 100) FROM c",
+		"UPDATE t SET n = n + 1, r = -r",
+		"DELETE FROM t WHERE id % 3 = 0",
+	} {
+		sets := w.commit(func(tx execer) { w.run(tx, text) })
+		if len(sets) != 1 || len(sets[0].Changes) < 3000 {
+			t.Fatalf("%s: the source lists %d changesets", text, len(sets))
+		}
+		l.take(all, sets)
+		for _, k := range all {
+			l.check(k)
+		}
+		if l.wrong != "" {
+			t.Fatal(l.wrong)
+		}
+	}
+	t.Logf("%d steps; reads: %v", l.steps, l.reads)
+	if reads := l.counted().large; reads == 0 || reads > l.steps-2 {
+		t.Errorf("of %d steps %d were read", l.steps, reads)
 	}
 }

@@ -232,7 +232,7 @@ func show(items []diff.Item) string {
 // wrongOps says what is wrong with ops that lead from one list to the other:
 // each is valid where it stands, and names what it must and no more.
 func wrongOps(before, after []diff.Item, ops []diff.Op, single bool) string {
-	if len(ops)*len(before) > 50_000 {
+	if len(ops)*(len(before)+len(after)) > 50_000 {
 		if list, err := diff.Apply(before, ops); err != nil || !slices.EqualFunc(list, after, sameItem) {
 			return fmt.Sprintf("%d ops do not lead to the list: %v", len(ops), err)
 		}

@@ -68,12 +68,12 @@ func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
 	return Verdict{Ops: ops, Meta: !bytes.Equal(meta, s.meta)}
 }
 
-// A transaction of more changes than this is read: putting a row through the
-// plan costs about a fifth of reading one, and a statement as much as some
-// hundred rows.
+// A transaction of more changes than this is read: to put a row through the
+// plan costs about as much as to read half a one, and a statement as much as
+// some hundred.
 const (
-	manyChanges = 500
-	manyPerRow  = 5
+	manyChanges = 300
+	manyPerRow  = 2
 )
 
 func (s *stepping) tooMany(set *change.Changeset, hits []int) string {

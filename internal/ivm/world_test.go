@@ -262,25 +262,33 @@ func (w *world) statement(db execer) {
 // transaction commits a few statements, or now and then something large, and
 // returns what the source says. ddl: the schema is another.
 func (w *world) transaction() (sets []*change.Changeset, ddl bool) {
+	sets = w.commit(func(tx execer) {
+		switch w.IntN(60) {
+		case 0:
+			w.run(tx, "DELETE FROM t")
+		case 1:
+			w.added++
+			w.run(tx, fmt.Sprintf("ALTER TABLE t ADD COLUMN x%d", w.added))
+			ddl = true
+		case 2:
+			w.large(tx)
+		default:
+			for range 1 + w.IntN(1+w.IntN(6)) {
+				w.statement(tx)
+			}
+		}
+	})
+	return sets, ddl
+}
+
+// commit writes, and returns what the source says.
+func (w *world) commit(write func(execer)) []*change.Changeset {
 	w.said = w.said[:0]
 	tx, err := w.writer.Begin()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	switch w.IntN(60) {
-	case 0:
-		w.run(tx, "DELETE FROM t")
-	case 1:
-		w.added++
-		w.run(tx, fmt.Sprintf("ALTER TABLE t ADD COLUMN x%d", w.added))
-		ddl = true
-	case 2:
-		w.many(tx)
-	default:
-		for range 1 + w.IntN(1+w.IntN(6)) {
-			w.statement(tx)
-		}
-	}
+	write(tx)
 	if err := tx.Commit(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -290,11 +298,11 @@ func (w *world) transaction() (sets []*change.Changeset, ddl bool) {
 	}
 	upTo := pinned.Position()
 	_ = pinned.Close()
-	return w.follow(upTo), ddl
+	return w.follow(upTo)
 }
 
-// many inserts or updates so many rows that the source lists just all of them.
-func (w *world) many(db execer) {
+// large inserts or updates many rows.
+func (w *world) large(db execer) {
 	if w.IntN(2) == 0 {
 		for range 12 {
 			w.run(db, "UPDATE t SET n = coalesce(n, 0) + 1, i = i / 2")
