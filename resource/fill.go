@@ -12,8 +12,8 @@ import (
 // The most parents whose rows one statement reads: a list of values narrows
 // what it depends on only up to a bound, and choices of several columns sooner.
 const (
-	maxParents    = 2000
-	maxComposites = 50
+	maxParents    = 2048
+	maxComposites = 32
 )
 
 // fill reads the rows that are nested in those of the lists.
@@ -139,11 +139,11 @@ func (n *nested) statement(parents []*parent) (text string, args []any) {
 	b = appendFrom(b, n.table, "t")
 	if len(n.Child) == 1 {
 		b = append(appendColumn(append(b, " WHERE "...), "t", n.Columns[n.Child[0]]), " IN (?"...)
-		for i, p := range parents {
+		for i := range padded(len(parents)) {
 			if i > 0 {
 				b = append(b, ", ?"...)
 			}
-			args = append(args, p.values[0])
+			args = append(args, parents[min(i, len(parents)-1)].values[0])
 		}
 		b = append(b, ')')
 	} else {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wakeful-dev/wakeful/resource/value"
 	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -44,6 +45,7 @@ type field struct {
 	// place is where the value stands in layout.columns.
 	place    int
 	readOnly bool
+	numbers  value.Numbers
 	as       *goField // nil in a Record
 	direct   bool     // its JSON follows from the stored value
 }
@@ -150,6 +152,10 @@ func merged(stored, of schema.Type) schema.Type {
 func (l *layout) addField(f field) {
 	f.member = append(wire.AppendString(nil, f.name), ':')
 	f.place = l.read(f.column.Name)
+	f.numbers = l.Numbers
+	if f.numbers == value.BigAsText && slices.Contains(l.keyColumns(), f.column.Name) {
+		f.numbers = value.AllAsText // keys are of one type
+	}
 	f.readOnly = f.column.Generated || slices.Contains(l.ReadOnly, f.column.Name)
 	l.fields = append(l.fields, f)
 }

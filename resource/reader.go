@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"database/sql"
+	"math/bits"
 	"slices"
 
 	"github.com/wakeful-dev/wakeful/internal/ivm"
@@ -11,9 +12,13 @@ import (
 // The most that one statement has: SQLite takes 500 arms of a UNION and 32,766
 // arguments.
 const (
-	maxArms = 400
+	maxArms = 256
 	maxArgs = 30_000
 )
+
+// padded rounds the arms of a statement up to a power of two, so that only few
+// texts are made of a shape, which databases keep prepared.
+func padded(n int) int { return 1 << bits.Len(uint(n-1)) }
 
 // Read reads the rows that results of the plans begin with. It implements
 // ivm.Reader.
@@ -33,7 +38,10 @@ func (l *layout) Read(ctx context.Context, plans []*ivm.Plan) ([]*ivm.Rows, erro
 		}
 		asked[i] = p.withReserve()
 	}
-	perStatement := min(maxArms, max(1, maxArgs/(len(asked[0].args)+3)))
+	perStatement := maxArms
+	for perStatement > 1 && perStatement*(len(asked[0].args)+3) > maxArgs {
+		perStatement /= 2
+	}
 	for part := range slices.Chunk(asked, perStatement) {
 		if err := l.ask(ctx, part); err != nil {
 			return nil, err
@@ -98,14 +106,19 @@ func union(asked []asking) (text string, args []any) {
 		return "SELECT " + string(a.body), append(slices.Clip(a.args), a.limit+1, a.from)
 	}
 	const arm, between = "SELECT * FROM (SELECT ?, ", ") UNION ALL "
-	body := asked[0].body
-	b := make([]byte, 0, len(asked)*(len(arm)+len(body)+len(between)))
-	for i, a := range asked {
+	n, body := padded(len(asked)), asked[0].body
+	b := make([]byte, 0, n*(len(arm)+len(body)+len(between)))
+	for i := range n {
 		if i > 0 {
 			b = append(b, between...)
 		}
 		b = append(append(b, arm...), body...)
-		args = append(append(append(args, i), a.args...), a.limit+1, a.from)
+		if i < len(asked) {
+			a := asked[i]
+			args = append(append(append(args, i), a.args...), a.limit+1, a.from)
+		} else {
+			args = append(append(append(args, i), asked[0].args...), 0, 0) // no rows
+		}
 	}
 	return string(append(b, ')')), args
 }

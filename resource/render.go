@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/resource/value"
+	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -40,7 +43,7 @@ func (l *layout) appendFields(to []byte, values []any) ([]byte, error) {
 		}
 		to = append(to, f.member...)
 		if f.direct {
-			to = value.AppendJSON(to, &f.column, values[f.place], l.Numbers)
+			to = value.AppendJSON(to, &f.column, values[f.place], f.numbers)
 			continue
 		}
 		from := len(to)
@@ -59,7 +62,7 @@ func (l *layout) appendFields(to []byte, values []any) ([]byte, error) {
 func (l *layout) appendGo(to []byte, f *field, stored any) ([]byte, error) {
 	if _, plain := meant(f.as.typ); plain {
 		from := len(to)
-		to = value.AppendJSON(to, &f.column, stored, l.Numbers)
+		to = value.AppendJSON(to, &f.column, stored, f.numbers)
 		if f.as.quoted && to[from] != '"' && to[from] != 'n' {
 			to = append(slices.Insert(to, from, '"'), '"')
 		}
@@ -108,7 +111,10 @@ func (l *layout) appendRendered(to []byte, values []any) ([]byte, error) {
 
 // item makes what an observer holds of a row.
 func (l *layout) item(values []any, nested [][][]any) (diff.Item, error) {
-	data, err := l.appendItem(nil, values, nested)
+	space := spaces.Get().(*[]byte)
+	defer spaces.Put(space)
+	data, err := l.appendItem((*space)[:0], values, nested)
+	*space = data
 	if err != nil {
 		return diff.Item{}, err
 	}
@@ -116,9 +122,13 @@ func (l *layout) item(values []any, nested [][][]any) (diff.Item, error) {
 	if len(l.key) > 1 {
 		data = append(data[:len(data)-1], `,"`+wire.CompositeKey+`":`...)
 		data = append(wire.AppendString(data, key), '}')
+		*space = data
 	}
-	return diff.Item{Key: key, Data: data}, nil
+	return diff.Item{Key: key, Data: bytes.Clone(data)}, nil
 }
+
+// spaces are where items are written before it is known how long they are.
+var spaces = sync.Pool{New: func() any { return new([]byte) }}
 
 // keyText is the key of a row, as clients know it.
 func (l *layout) keyText(values []any) string { return wire.Key(l.keyParts(values)...) }
@@ -127,6 +137,10 @@ func (l *layout) keyParts(values []any) []string {
 	parts := make([]string, len(l.key))
 	for i, at := range l.key {
 		f := &l.fields[at]
+		if n, ok := values[f.place].(int64); ok && f.direct && f.column.Type == schema.Integer && f.numbers == value.Plain {
+			parts[i] = strconv.FormatInt(n, 10)
+			continue
+		}
 		text, err := l.appendKey(nil, f, values[f.place])
 		if err != nil {
 			return parts
@@ -143,7 +157,7 @@ func (l *layout) keyParts(values []any) []string {
 
 func (l *layout) appendKey(to []byte, f *field, stored any) ([]byte, error) {
 	if f.direct {
-		return value.AppendJSON(to, &f.column, stored, l.Numbers), nil
+		return value.AppendJSON(to, &f.column, stored, f.numbers), nil
 	}
 	return l.appendGo(to, f, stored)
 }

@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/wakeful-dev/wakeful/permit"
 )
@@ -91,7 +92,7 @@ func New[Row any](cfg Config[Row]) (*Resource[Row], error) {
 	if cfg.Render != nil {
 		render := cfg.Render
 		e.render = func(l *layout, values []any) (any, error) {
-			row, err := rowOf[Row](l, values)
+			row, err := rowOf[Row](l, slices.Clone(values)) // a Record has them in it
 			if err != nil {
 				return nil, err
 			}
