@@ -235,7 +235,7 @@ func (r *reading) statement(text string, auth *authorizer) *readset.Statement {
 	}
 	slices.SortFunc(s.Reads, func(a, b readset.Read) int { return strings.Compare(a.Table, b.Table) })
 	for name := range r.functions {
-		if auth.volatile[name] {
+		if auth.volatile[name] && r.says(name) {
 			s.Volatile = append(s.Volatile, name)
 		}
 	}

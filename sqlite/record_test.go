@@ -16,6 +16,8 @@ INSERT INTO item VALUES (1, 'one'), (2, 'two'), (3, 'three');
 INSERT INTO account VALUES (1, 500), (2, 500);
 CREATE VIRTUAL TABLE ft USING fts5(body);
 CREATE VIEW dice AS SELECT id, random() AS n FROM item;
+CREATE TABLE made (id INTEGER PRIMARY KEY, at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, luck INTEGER DEFAULT (random()));
+CREATE VIEW lately AS SELECT at FROM made WHERE at > CURRENT_TIMESTAMP;
 CREATE VIEW today AS SELECT id FROM item WHERE date('now') > '2000-01-01';
 `
 
@@ -46,6 +48,9 @@ func TestRecorder(t *testing.T) {
 				"SELECT upper(name) || 'now' FROM item":            "",
 				"SELECT quote(date(name, '+1 day')) FROM item":     "",
 				"SELECT value FROM json_each('[1,2]')":             "",
+				"SELECT at, luck FROM made":                        "",
+				"SELECT at FROM lately":                            "current_timestamp",
+				"SELECT at, Random() FROM made":                    "random",
 			},
 		}
 	})

@@ -85,11 +85,32 @@ func (r *reading) clocks() []string {
 		found = append(found, clocks(r.schema.views[name], false)...)
 	}
 	for _, word := range clockWords {
-		if r.functions[word] {
+		if r.functions[word] && r.says(word) {
 			found = append(found, word)
 		}
 	}
 	return found
+}
+
+// says reports whether the statement, or a view that it reads, has a word in it.
+// SQLite also tells of the functions in the DEFAULT of a column that is read,
+// which no statement that reads ever calls.
+func (r *reading) says(word string) bool {
+	has := func(text string) bool {
+		l := lexer{text: text}
+		for t := l.next(); t.kind != tokenEnd; t = l.next() {
+			if (t.kind == tokenWord || t.kind == tokenQuoted) && strings.EqualFold(t.text, word) {
+				return true
+			}
+		}
+		return false
+	}
+	for name := range r.views {
+		if has(r.schema.views[name]) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.texts, has)
 }
 
 // Refine adds the date functions of a statement that one of its arguments

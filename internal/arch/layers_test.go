@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"internal/worker", "internal/gateway"},
 	{"."},
 	{"wakefultest", "internal/checker"},
-	{"internal/demo", "examples/nethttp", "examples/chi", "internal/metrics"},
+	{"internal/demo", "examples/nethttp", "examples/chi", "examples/resource", "internal/metrics"},
 	{"internal/serve"},
 	{"cmd/wakeful", "bench/role"},
 	{"bench/app", "bench/index"},
