@@ -61,9 +61,12 @@ func given(random *rand.Rand) any {
 // TestOrderIsTheDatabases: every two values of a column compare as the
 // database ranks them, and so do their sort keys.
 func TestOrderIsTheDatabases(t *testing.T) {
-	rounds := 2
-	if os.Getenv("WAKEFUL_LONG") != "" {
+	rounds, values := 2, 400
+	switch {
+	case os.Getenv("WAKEFUL_LONG") != "":
 		rounds = 200
+	case os.Getenv("WAKEFUL_RACE") != "":
+		rounds, values = 1, 50
 	}
 	db, source, err := sqlite.Open(filepath.Join(t.TempDir(), "a.db"))
 	if err != nil {
@@ -83,7 +86,7 @@ func TestOrderIsTheDatabases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 400 {
+			for range values {
 				must(t, tx, "INSERT INTO "+name+" VALUES (?)", given(random))
 			}
 			if err := tx.Commit(); err != nil {
