@@ -46,6 +46,7 @@ type call struct {
 	resumes map[string]bool // the lists of a resume that are not answered
 	done    bool
 	err     error
+	alone   bool // nobody waits for it
 }
 
 // NewClient makes a client; it is not connected.
@@ -204,6 +205,9 @@ func (c *Client) Get(ctx context.Context, path string, after ...change.Position)
 // install takes a GET's answer, unless it is older than what is held.
 func (c *Client) install(answer *state, path string) *List {
 	list := c.lists[answer.Observer]
+	if list == nil {
+		list = c.renewed(path, answer.Observer)
+	}
 	if list == nil {
 		list = &List{URL: path, Observer: answer.Observer}
 		c.lists[answer.Observer] = list

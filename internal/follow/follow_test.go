@@ -298,6 +298,41 @@ func TestResumeUnderAnotherID(t *testing.T) {
 	}
 }
 
+// TestClientObservesAgain: told that other rows are to be seen now, the client
+// asks for them, and holds them under the same URL. One that is refused holds
+// what has ended.
+func TestClientObservesAgain(t *testing.T) {
+	s := newServer(t)
+	s.answer("/items", answer(5))
+	client := follow.NewClient(follow.Config{Server: s.URL, Session: "s"})
+	l, err := client.Get(within(t), "/items")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.connect(client, "o")
+	p.say(`{"type":"closed","observer":"o","code":"scope_changed","detail":"observe again"}`)
+	asked := p.hear()
+	if asked["type"] != "subscribe" || asked["url"] != "/items" {
+		t.Fatalf("the client said %v", asked)
+	}
+	p.say(fmt.Sprintf(`{"type":"subscribed","id":%q,"observer":"n","epoch":"f","seq":0,"primary_key":"id"}`, asked["id"]),
+		`{"type":"snapshot","observer":"n","epoch":"f","seq":0,"position":"history00000000000000006","primary_key":"id","items":[{"id":3,"v":"c"}],"reason":"subscribe"}`)
+	if err := client.Wait(within(t), func(v follow.View) bool { return list(l) == "3=c" && v.Waiting() == 0 }); err != nil {
+		t.Fatalf("%v: holds %s", err, list(l))
+	}
+	if l.Ended || l.Observer != "n" {
+		t.Errorf("the list is of %s, ended: %t", l.Observer, l.Ended)
+	}
+	p.say(`{"type":"closed","observer":"n","code":"scope_changed","detail":"observe again"}`)
+	p.say(fmt.Sprintf(`{"type":"error","id":%q,"code":"permission_revoked","detail":"403"}`, p.hear()["id"]))
+	if err := client.Wait(within(t), func(v follow.View) bool { return l.Ended && v.Waiting() == 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if client.Faults() != nil {
+		t.Errorf("faults %v", client.Faults())
+	}
+}
+
 func TestProgressSpeaksForListsThatItReaches(t *testing.T) {
 	s := newServer(t)
 	s.answer("/items", answer(5))

@@ -32,6 +32,7 @@ func (c *Client) take(text []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.turn()
+	defer c.forgetAnswered()
 	var f frame
 	if err := json.Unmarshal(text, &f); err != nil {
 		c.fault(fmt.Errorf("follow: frame: %w: %.200s", err, text))
@@ -74,6 +75,9 @@ func (c *Client) subscribed(f *frame) {
 	if made.url != "" {
 		c.unanswered--
 		made.begun = true
+		if list == nil {
+			list = c.renewed(made.url, f.Observer)
+		}
 		if list == nil {
 			list = &List{URL: made.url, Observer: f.Observer, PrimaryKey: f.PrimaryKey}
 			c.lists[f.Observer] = list
@@ -251,6 +255,9 @@ func (c *Client) end(f *frame) {
 		if made.begun && made.url == list.URL {
 			made.done, made.err = true, &EndError{f.Code, f.Detail}
 		}
+	}
+	if f.Code == "scope_changed" {
+		c.again(list)
 	}
 }
 

@@ -28,6 +28,7 @@ type List struct {
 	Ended bool
 	Why   string
 
+	again    bool   // it is observed again
 	asked    int    // streams asked for when its GET was sent
 	leaving  bool   // an unsubscribe is on its way: nobody vouches for the list
 	answered bool   // its GET or subscribe, or else what comes is held

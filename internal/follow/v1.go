@@ -88,7 +88,7 @@ func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	if list := c.lists[answer.Observer]; list != nil {
+	if list := c.lists[answer.Observer]; list != nil && !list.Ended {
 		return list, nil
 	}
 	list := &List{URL: path, Observer: answer.Observer, answered: true, ByHTTP: true}

@@ -1,0 +1,48 @@
+package follow
+
+import "context"
+
+// again observes a list anew whose client may see other rows now: it is the
+// list of another observer, and the client's under the same URL. The events of
+// one view end with it; who connects again gets the other.
+func (c *Client) again(list *List) {
+	list.again = true
+	switch {
+	case c.events == nil:
+		made := &call{url: list.URL, alone: true}
+		id := c.nextID(made)
+		c.unanswered++
+		if c.write(map[string]any{"type": "subscribe", "id": id, "url": list.URL}) != nil {
+			c.unanswered-- // the connection has ended: it stays ended
+			delete(c.calls, id)
+		}
+	case c.events.view == "":
+		url := list.URL
+		go func() { _, _ = c.Get(context.Background(), url) }() // refused: it stays ended
+	}
+}
+
+// renewed returns the list of a URL that is observed again, under the observer
+// that it has now; nil where there is none.
+func (c *Client) renewed(url, observer string) *List {
+	for old, list := range c.lists {
+		if list.again && list.Ended && list.URL == url {
+			delete(c.lists, old)
+			delete(c.gone, observer)
+			list.Observer, list.Ended, list.again = observer, false, false
+			list.Epoch, list.Position = "", "" // the past is another observer's
+			c.lists[observer] = list
+			return list
+		}
+	}
+	return nil
+}
+
+// forgetAnswered drops the calls that nobody waits for and that are answered.
+func (c *Client) forgetAnswered() {
+	for id, made := range c.calls {
+		if made.alone && made.done {
+			delete(c.calls, id)
+		}
+	}
+}
