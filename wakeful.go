@@ -118,6 +118,12 @@ type Config struct {
 	// the other, and then over which their clients come back; default 3 s.
 	Drain time.Duration
 
+	// Audit is how often one of the lists that are kept by steps is read again
+	// and compared with what the database gives. A difference is a bug of ours:
+	// it is logged, counted ("audit differed") and put right. Default 10 s; -1:
+	// never.
+	Audit time.Duration
+
 	// Strict makes an evaluation fail that runs a statement on a recorded
 	// handle without the request's context: what it reads is not noted, so the
 	// list could stand still. For development; wakefultest is strict in any
@@ -209,7 +215,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) workerConfig(cfg Config) worker.Config {
 	return worker.Config{
 		Bus: cfg.Bus, Source: cfg.Source, App: s.handler, Logger: cfg.Logger, Events: s.events, Memory: s.memory,
-		MinInterval: cfg.MinInterval, Linger: cfg.Linger, Warn: cfg.Limits.Warn, Stop: cfg.Limits.Stop,
+		MinInterval: cfg.MinInterval, Linger: cfg.Linger, Audit: cfg.Audit, Warn: cfg.Limits.Warn, Stop: cfg.Limits.Stop,
 		MaxItems: cfg.Limits.Items, LogDiffs: cfg.Limits.LogDiffs, LogBytes: cfg.Limits.LogBytes,
 	}
 }

@@ -60,6 +60,9 @@ type Read struct {
 	Table   string   `json:"table"`
 	Columns []string `json:"columns"` // none: only rows that come and go count
 	Rows    string   `json:"rows"`    // the condition that rows which matter meet
+	// Kept says that steps and reads keep the list over changes of it: what is
+	// read without that is what rights rest on.
+	Kept bool `json:"kept,omitempty"`
 	// Earlier says that the newest evaluation did not read it so: it counts
 	// until three evaluations in a row have not.
 	Earlier bool `json:"earlier,omitempty"`
@@ -90,7 +93,14 @@ type Dropped struct {
 
 // Kept says how the result is kept.
 type Kept struct {
-	How   string        `json:"how"`                // evaluate
+	// How is step, where transactions are taken in from the rows that they
+	// changed, or evaluate. Reason is why no step can be made, or why the last
+	// one could not; Steps, Reads and Evaluations count.
+	How    string `json:"how"`
+	Reason string `json:"reason,omitempty"`
+	Steps  uint64 `json:"steps,omitempty"`
+	Reads  uint64 `json:"reads,omitempty"`
+
 	Every time.Duration `json:"every_ns,omitempty"` // Poll
 	Until time.Time     `json:"until,omitzero"`     // Until
 	Next  time.Time     `json:"next,omitzero"`      // when it runs though nothing changes
@@ -120,9 +130,11 @@ type Kept struct {
 	Subscribers int `json:"subscribers"`
 }
 
-// Run is one evaluation.
+// Run is one evaluation, or one read of the rows.
 type Run struct {
-	Cause string `json:"cause"` // first, change, again, retry, poll, until, restart, unknown
+	Cause string `json:"cause"` // first, change, again, retry, poll, until, restart, unknown, audit
+	// Read is why the rows were read, "" where the view ran.
+	Read string `json:"read,omitempty"`
 	// Change is the first changeset that caused it, Table the table that it
 	// changed, "" where there were several; Changes counts those that came
 	// until the run began.
@@ -148,6 +160,7 @@ const (
 	Until   = "until"   // its time had come
 	Restart = "restart" // the source began anew
 	Unknown = "unknown" // too many changes came while it ran to know them
+	Audit   = "audit"   // the auditor found a difference
 )
 
 // Change says what one changeset is to the observer.

@@ -86,6 +86,9 @@ func (r Read) String() string {
 		columns = "that rows exist"
 	}
 	text := r.Table + " (" + columns + "): " + r.Rows
+	if r.Kept {
+		text += " — stepped"
+	}
 	if r.Earlier {
 		text += " — read by an earlier run"
 	}
@@ -95,6 +98,12 @@ func (r Read) String() string {
 func (k Kept) String() string {
 	parts := []string{fmt.Sprintf("%s, %d runs of about %v, %d items in %d bytes, diff %d, %d bytes of log, %d subscribers",
 		k.How, k.Evaluations, k.Cost.Round(time.Microsecond), k.Items, k.ListBytes, k.Seq, k.LogBytes, k.Subscribers)}
+	if k.Steps+k.Reads > 0 {
+		parts = append(parts, fmt.Sprintf("%d steps, rows read %d times", k.Steps, k.Reads))
+	}
+	if k.Reason != "" {
+		parts = append(parts, "not stepped: "+k.Reason)
+	}
 	if k.Every > 0 {
 		parts = append(parts, fmt.Sprintf("at least every %v", k.Every))
 	}
@@ -127,6 +136,9 @@ func (r Run) String() string {
 	}
 	if r.Changes > 1 {
 		why += fmt.Sprintf(" and %d more", r.Changes-1)
+	}
+	if r.Read != "" {
+		why += ", rows read (" + r.Read + ")"
 	}
 	gave := fmt.Sprintf("%d ops", r.Ops)
 	if r.Code != "" {

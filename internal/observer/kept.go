@@ -3,6 +3,7 @@ package observer
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/wakeful-dev/wakeful/change"
@@ -29,19 +30,23 @@ func (v *Verdict) keep(o *Outcome) {
 		v.Unkept = "the route gave no whole plan"
 		return
 	}
+	if !reflect.TypeOf(k.Plan.Reader).Comparable() {
+		v.Unkept = "its reader does not compare with others: it has to be a pointer"
+		return
+	}
 	result, err := ivm.New(k.Plan, k.Rows)
 	if err != nil {
 		v.Unkept = err.Error()
 		return
 	}
 	items := result.Items()
-	if v.Unkept = v.List.differs(items, result.Meta()); v.Unkept == "" {
+	if v.Unkept = v.List.Differs(items, result.Meta()); v.Unkept == "" {
 		v.Kept, v.List.Items = result, items
 	}
 }
 
-// differs says how what a plan gave is not the list, "" where it is.
-func (l *List) differs(items *diff.List, meta []byte) string {
+// Differs says how what a plan gave is not the list, "" where it is.
+func (l *List) Differs(items *diff.List, meta []byte) string {
 	switch {
 	case l.numbered:
 		return "the answer is an object without a key of its own"

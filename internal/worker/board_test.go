@@ -32,6 +32,7 @@ import (
 //
 //	/top?min=&max=&offset=&limit=   items by score, kept by a plan
 //	/wrapped?…                      the same, but its answer is not the plan's
+//	/lying?…                        the same, but its steps leave item 7 out
 //	/items                          all items, evaluated
 //
 // All of them but /items ask for row 1 of other first: their rights rest on it.
@@ -42,6 +43,7 @@ type board struct {
 	slow   atomic.Int64 // most milliseconds that a view takes
 	lag    atomic.Int64 // … that a read takes
 	broken atomic.Int64 // reads that fail, of those to come
+	lies   atomic.Bool  // steps of /lying leave item 7 out
 	stale  atomic.Bool  // plans are of a former schema
 	reads  atomic.Int64 // statements of the reader
 	plans  atomic.Int64 // lists that they read
@@ -52,6 +54,10 @@ type board struct {
 	shown  []shown
 	metas  map[string]string // by observer
 	doubts map[string]int    // Doubted, by observer
+	last   map[string]shown  // since and doubted, by observer
+	right  change.Position   // of the newest commit that changed other
+
+	before string // the rows of other
 
 	checked, whole int // lists, and all of them together
 }
@@ -60,7 +66,8 @@ type board struct {
 type state struct {
 	items []memsource.Row
 	scope string
-	at    int // place of the commit
+	at    int             // place of the commit
+	right change.Position // of the newest commit that changed other
 }
 
 // shown is what a gateway holds after one message.
@@ -68,15 +75,19 @@ type shown struct {
 	lists map[string]string // by observer
 	at    change.Position   // at which they have to be right
 	all   bool              // a progress says so of all of them
+	// Of a diff: when the list began, and the newest commit when it was last
+	// said to be in doubt.
+	since, doubted change.Position
 }
 
 func newBoard(t *testing.T, seed uint64, cfg Config, adjust ...func(*rig, *Config)) *board {
-	b := &board{random: rand.New(rand.NewPCG(seed, 7)), states: map[change.Position]state{}, doubts: map[string]int{}, metas: map[string]string{}}
+	b := &board{random: rand.New(rand.NewPCG(seed, 7)), states: map[change.Position]state{}, doubts: map[string]int{}, metas: map[string]string{}, last: map[string]shown{}}
 	b.rig = newRig(t, cfg, append(adjust, func(r *rig, _ *Config) {
 		r.heard = b.hear
 		b.rig = r
-		b.route("/top", false)
-		b.route("/wrapped", true)
+		b.route("/top")
+		b.route("/wrapped")
+		b.route("/lying")
 	})...)
 	b.commit(func(tx *memsource.Tx) error {
 		return tx.Put("other", memsource.Row{"id": 1, "name": "all"})
@@ -103,9 +114,21 @@ func (b *board) commit(do func(tx *memsource.Tx) error) change.Position {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, known := b.states[at]; !known {
-		b.states[at] = state{items, scope, len(b.states)}
+		if others := b.others(); others != b.before {
+			b.before, b.right = others, at
+		}
+		b.states[at] = state{items, scope, len(b.states), b.right}
 	}
 	return at
+}
+
+// others are the rows of other, as text.
+func (b *board) others() string {
+	rows, err := b.db.Read(context.Background(), "other")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return fmt.Sprint(rows)
 }
 
 // listing is what the URL of a list asks for.
@@ -233,7 +256,7 @@ func (b *board) dally(ctx context.Context, most *atomic.Int64) {
 	}
 }
 
-func (b *board) route(path string, wrap bool) {
+func (b *board) route(path string) {
 	b.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		b.ran.Add(1)
 		mine, err := b.db.Get(r.Context(), "other", int64(1))
@@ -257,10 +280,20 @@ func (b *board) route(path string, wrap bool) {
 		}
 		q := b.listing(r.URL)
 		body := q.answer(items)
-		if wrap {
+		plan := q.plan()
+		switch path {
+		case "/wrapped":
 			body = bytes.ReplaceAll(body, []byte(`"name":"`), []byte(`"name":"wrapped `))
+		case "/lying":
+			match := plan.Match
+			plan.Match = func(row []any) ivm.Truth {
+				if row[0] == int64(7) && b.lies.Load() {
+					return ivm.False
+				}
+				return match(row)
+			}
 		}
-		m.Keep(&mark.Kept{Plan: q.plan(), Rows: q.rows(items), Reads: reads})
+		m.Keep(&mark.Kept{Plan: plan, Rows: q.rows(items), Reads: reads})
 		_, _ = w.Write(body)
 	})
 }
@@ -274,7 +307,7 @@ func (b *board) want(observer string, s state) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if u.Path == "/items" {
+	if u.Path == "/items" || u.Path == "/held" {
 		text := []byte(`{"results":[`)
 		for i, item := range s.items {
 			if i > 0 {
@@ -301,17 +334,24 @@ func (b *board) hear(body bus.Body) {
 	case *bus.Observed:
 		if m.Snapshot != nil {
 			b.metas[m.Snapshot.Observer] = string(m.Snapshot.Meta)
+			b.last[m.Snapshot.Observer] = shown{since: m.Snapshot.Position}
 			b.note(m.Snapshot.Position, nil, m.Snapshot.Observer)
 		}
 	case *bus.Round:
 		for _, id := range m.Doubted {
 			b.doubts[id]++
+			b.last[id] = shown{since: b.last[id].since, doubted: b.db.Position()}
 		}
 		for _, c := range m.Changes {
 			if c.MetaChanged {
 				b.metas[c.Observer] = string(c.Meta)
 			}
-			b.shown = append(b.shown, shown{map[string]string{c.Observer: b.text(c.Observer, c.List)}, c.Position, false})
+			one := b.last[c.Observer]
+			one.lists, one.at = map[string]string{c.Observer: b.text(c.Observer, c.List)}, c.Position
+			b.shown = append(b.shown, one)
+		}
+		for _, c := range m.Closed {
+			delete(b.lists, c.Observer)
 		}
 		if m.Progress != nil && m.Progress.Whole {
 			b.note(m.Progress.Position, m.Progress.Behind)
@@ -322,7 +362,7 @@ func (b *board) hear(body bus.Body) {
 // note notes the lists of some observers, of all but those that are behind
 // where none is named.
 func (b *board) note(at change.Position, behind []string, observers ...string) {
-	one := shown{map[string]string{}, at, len(observers) == 0}
+	one := shown{lists: map[string]string{}, at: at, all: len(observers) == 0}
 	for id, items := range b.lists {
 		list := diff.NewList(items)
 		if len(observers) > 0 && !slices.Contains(observers, id) || slices.Contains(behind, id) {
@@ -362,6 +402,15 @@ func (b *board) check() error {
 		for id, have := range one.lists {
 			if want := b.want(id, s); have != want {
 				return fmt.Errorf("%s at %s (%d, all lists: %t) is\n\t%s, want\n\t%s", id, one.at, s.at, one.all, have, want)
+			}
+			if id == "o:/items" || id == "o:/held" {
+				continue
+			}
+			if s.scope != "all" {
+				return fmt.Errorf("%s at %s shows what its scope is not any more: %s", id, one.at, s.scope)
+			}
+			if one.since != "" && s.right > one.since && s.right > one.doubted {
+				return fmt.Errorf("%s at %s: of the rights that changed at %s nobody was told (doubted last at %q)", id, one.at, s.right, one.doubted)
 			}
 			b.checked++
 		}

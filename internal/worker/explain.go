@@ -21,6 +21,7 @@ const minPrefix = 6
 type account struct {
 	explain.Explanation
 	reads, newest []affected.Dependency
+	rows          []affected.Dependency // that steps and reads keep the list over
 	understood    []observer.Understood
 	list          *observer.List
 	own           func(int) bool
@@ -92,7 +93,16 @@ func (w *Worker) account(o *live) *account {
 	own := slices.Clone(o.own)
 	a.own = func(i int) bool { return slices.Contains(own, a.changes[i].Set.Position) }
 	k := &a.Kept
-	k.How, k.Every, k.Until, k.Next = "evaluate", o.every, o.until, o.nextPoll
+	if p := o.planned; p != nil {
+		a.rows = p.reads
+		k.Steps, k.Reads, k.Reason = p.steps, p.loads, p.last
+	}
+	if k.How = "evaluate"; o.steppable() {
+		k.How = "step"
+	} else if o.planned != nil {
+		k.Reason = o.planned.why
+	}
+	k.Every, k.Until, k.Next = o.every, o.until, o.nextPoll
 	k.Least, k.NotBefore, k.Cost, k.Evaluations = w.cfg.MinInterval, o.notBefore, o.cost, o.runCount
 	if o.View != nil {
 		k.Least = max(k.Least, o.View.MinInterval)
@@ -115,6 +125,11 @@ func (a *account) explain(q explain.Question) *explain.Explanation {
 		e.URL = ""
 	}
 	e.Reads = explain.Reads(a.reads, a.newest, q.Values)
+	for _, read := range explain.Reads(a.rows, nil, q.Values) {
+		read.Kept = e.Kept.How == "step"
+		e.Reads = append(e.Reads, read)
+	}
+	all := append(slices.Clip(a.reads), a.rows...)
 	e.Statements, e.Omitted = explain.Statements(a.understood, q.Values)
 	if a.list != nil {
 		for _, item := range a.list.Items.All() {
@@ -122,12 +137,12 @@ func (a *account) explain(q explain.Question) *explain.Explanation {
 		}
 	}
 	for i, seen := range a.changes {
-		c := explain.OfChange(a.reads, seen, q.Values)
+		c := explain.OfChange(all, seen, q.Values)
 		c.Own = a.own(i)
 		e.Changes = append(e.Changes, c)
 	}
 	if q.Change != nil {
-		c := explain.OfChange(a.reads, explain.Seen{Set: q.Change, At: time.Time{}}, q.Values)
+		c := explain.OfChange(all, explain.Seen{Set: q.Change, At: time.Time{}}, q.Values)
 		e.Asked = &c
 	}
 	e.Finish()

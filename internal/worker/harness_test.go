@@ -31,7 +31,8 @@ type rig struct {
 	events *event.Recorder
 	link   *bus.Link
 	asked  uint64
-	heard  func(bus.Body) // after each message, where it is set
+	heard  func(bus.Body)       // after each message, where it is set
+	fault  func(string, ...any) // told what does not fit
 
 	mu      sync.Mutex
 	answers map[uint64]*bus.Observed
@@ -47,7 +48,7 @@ type rig struct {
 func newRig(t *testing.T, cfg Config, adjust ...func(*rig, *Config)) *rig {
 	t.Helper()
 	r := &rig{
-		t: t, mux: http.NewServeMux(), events: event.NewRecorder(nil, nil),
+		t: t, fault: t.Errorf, mux: http.NewServeMux(), events: event.NewRecorder(nil, nil),
 		answers: map[uint64]*bus.Observed{}, lists: map[string][]diff.Item{}, seqs: map[string]uint64{},
 		db: memsource.New(memsource.Config{Tables: []memsource.Table{
 			{Name: "item", Columns: []string{"id", "name", "score"}},
@@ -137,14 +138,14 @@ func (r *rig) receive(body bus.Body) {
 
 func (r *rig) apply(c *wire.Changes) {
 	if c.Seq != r.seqs[c.Observer]+1 {
-		r.t.Errorf("%s: seq %d follows %d", c.Observer, c.Seq, r.seqs[c.Observer])
+		r.fault("%s: seq %d follows %d", c.Observer, c.Seq, r.seqs[c.Observer])
 	}
 	list, err := diff.Apply(r.lists[c.Observer], c.Ops)
 	if err != nil {
-		r.t.Errorf("%s: %v", c.Observer, err)
+		r.fault("%s: %v", c.Observer, err)
 	}
 	if !slices.EqualFunc(list, c.List.Slice(), func(a, b diff.Item) bool { return a.Key == b.Key && bytes.Equal(a.Data, b.Data) }) {
-		r.t.Errorf("%s: ops and list of seq %d differ", c.Observer, c.Seq)
+		r.fault("%s: ops and list of seq %d differ", c.Observer, c.Seq)
 	}
 	r.lists[c.Observer], r.seqs[c.Observer] = list, c.Seq
 }

@@ -21,6 +21,7 @@ func (w *Worker) countMemory() {
 	m.Gauge(memory.Caches, w.queries.Bytes)
 	m.Gauge(memory.Transit, w.link.Bytes)
 	m.Gauge(memory.Transit, w.inbox.bytes)
+	m.Gauge(memory.Transit, func() int { return int(w.steps.bytes.Load()) })
 	if sized, ok := w.cfg.Source.(source.Sized); ok {
 		m.Gauge(memory.Source, sized.LogBytes)
 		if limit := m.Limit(); limit > 0 {

@@ -227,6 +227,9 @@ func (w *Worker) drop(o *live) {
 
 // close ends an observer and tells those who follow it.
 func (w *Worker) close(o *live, code wire.Code, detail string) {
+	if len(o.followers) > 0 {
+		w.flush() // nothing of it may come later
+	}
 	for _, gateway := range o.followers {
 		w.send(gateway, &bus.Round{Closed: []wire.Closed{{Observer: o.ID, Code: code, Detail: detail}}})
 	}

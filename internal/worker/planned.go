@@ -34,16 +34,17 @@ type planned struct {
 	rights    []affected.Dependency // what anybody's rights may rest on, where it is shared
 	arguments *query.Arguments
 
-	at    standing            // how far the list was stepped
-	read  string              // why rows are to be read where the observer is dirty; "": the view has to run
-	last  string              // the newest reason of that kind, for people
-	queue []*change.Changeset // what is to be stepped later: of each the changes that touch
-	lost  bool                // the queue did not hold all that came since the rows were to be read
-	hits  []int               // of the changeset that is being taken in
-	bytes int                 // of result, as counted
-	cost  int64               // nanoseconds that its share of a read takes, smoothed
-	steps uint64
-	loads uint64 // reads
+	at      standing            // how far the list was stepped
+	read    string              // why rows are to be read where the observer is dirty; "": the view has to run
+	last    string              // the newest reason of that kind, for people
+	queue   []*change.Changeset // what is to be stepped later: of each the changes that touch
+	lost    bool                // the queue did not hold all that came since the rows were to be read
+	hits    []int               // of the changeset that is being taken in
+	bytes   int                 // of result, as counted
+	cost    int64               // nanoseconds that its share of a read takes, smoothed
+	steps   uint64
+	audited uint64 // steps that the auditor has seen
+	loads   uint64 // reads
 
 	doubted  bool              // it is named in the outbox
 	suspects []change.Position // of changes of rights that came while the view ran: it may have made them
@@ -101,8 +102,8 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 		o.planned = p
 	}
 	w.unqueue(o)
-	p.plan, p.result, p.why, p.read, p.lost = nil, v.Kept, v.Unkept, "", false
-	w.prove(o, v)
+	p.plan, p.why, p.read, p.lost = nil, v.Unkept, "", false
+	w.setResult(o, w.proven(o, v))
 	var reads []affected.Dependency
 	var understood []observer.Understood
 	if kept != nil && kept.Reads != nil {
@@ -110,16 +111,13 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 			p.arguments = query.NewArguments(o.Request.URL)
 		}
 		reads, understood = observer.Needs(kept.Reads, &w.queries, p.arguments, time.Now())
-		if !planted.Is(planted.NestedNarrow) {
-			reads = withNested(reads, kept.Plan)
-		}
+		reads = withNested(reads, kept.Plan)
 		p.plan = kept.Plan
 	}
 	w.register(interest{o, ofRows}, &p.reads, reads)
 	if p.scope != "" {
 		w.register(interest{o, ofRights}, &p.rights, anyRow(o.reads))
 	}
-	w.weigh(o)
 	if kept == nil && p.scope == "" {
 		o.planned = nil
 	}
@@ -129,10 +127,11 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 // proof is what evaluations of a view have shown of its plans.
 type proof struct{ given, differed bool }
 
-// prove looks whether it is known that a plan gives what the view answers. A
-// list without items shows nothing: there the view's other lists have to.
-func (w *Worker) prove(o *live, v *observer.Verdict) {
-	p, name := o.planned, o.viewName()
+// proven returns what steps may keep the list by: it must be known that the
+// plan gives what the view answers. A list without items shows nothing: there
+// the view's other lists have to.
+func (w *Worker) proven(o *live, v *observer.Verdict) *ivm.Result {
+	p, name, result := o.planned, o.viewName(), v.Kept
 	known := w.proofs[name]
 	switch {
 	case v.Unkept != "":
@@ -142,9 +141,10 @@ func (w *Worker) prove(o *live, v *observer.Verdict) {
 	case v.List.Items.Len() > 0:
 		p.proven, known.given = true, true
 	case !p.proven && (!known.given || known.differed):
-		p.result, p.why = nil, "its list is empty: nothing shows yet that the plan gives what the view answers"
+		result, p.why = nil, "its list is empty: nothing shows yet that the plan gives what the view answers"
 	}
 	w.proofs[name] = known
+	return result
 }
 
 // register has the index know what a part of an observer depends on.
@@ -191,6 +191,18 @@ func anyRow(reads []affected.Dependency) []affected.Dependency {
 	return wide
 }
 
+// setResult sets what steps keep the list by, nil for nothing.
+func (w *Worker) setResult(o *live, result *ivm.Result) {
+	p := o.planned
+	if p.result != nil {
+		w.steppable--
+	}
+	if p.result = result; result != nil {
+		w.steppable++
+	}
+	w.weigh(o)
+}
+
 // weigh counts what the result takes.
 func (w *Worker) weigh(o *live) {
 	bytes := 0
@@ -210,8 +222,7 @@ func (w *Worker) unplan(o *live) {
 	w.unqueue(o)
 	w.register(interest{o, ofRows}, &p.reads, nil)
 	w.register(interest{o, ofRights}, &p.rights, nil)
-	p.result = nil
-	w.weigh(o)
+	w.setResult(o, nil)
 }
 
 // accusePlan tells once for each view why its lists are not stepped.

@@ -1,14 +1,18 @@
 package worker
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/explain"
 	"github.com/wakeful-dev/wakeful/source/memsource"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -26,13 +30,16 @@ var boardURLs = []string{
 func TestPlannedLaw(t *testing.T) {
 	total := map[event.Kind]uint64{}
 	checked, whole := 0, 0
-	for seed := range uint64(60) {
+	for seed := range seeds() {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBoard(t, seed, Config{})
+			b := newBoard(t, seed, Config{Audit: 20 * time.Millisecond})
 			if err := b.play(80); err != nil {
 				t.Errorf("seed %d: %v", seed, err)
 			}
-			for _, kind := range []event.Kind{event.Stepped, event.Read, event.Evaluated, event.ReadFailed} {
+			if n := b.events.Count(event.AuditDiffered); n > 0 {
+				t.Errorf("seed %d: the auditor found %d differences", seed, n)
+			}
+			for _, kind := range []event.Kind{event.Stepped, event.Read, event.Evaluated, event.ReadFailed, event.Audited} {
 				total[kind] += b.events.Count(kind)
 			}
 			checked, whole = checked+b.checked, whole+b.whole
@@ -41,11 +48,21 @@ func TestPlannedLaw(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d lists, %d times all together: %d steps, %d reads (%d failed), %d evaluations", checked, whole,
-		total[event.Stepped], total[event.Read], total[event.ReadFailed], total[event.Evaluated])
-	if checked == 0 || whole == 0 || total[event.Stepped] == 0 || total[event.Read] == 0 || total[event.ReadFailed] == 0 {
+	t.Logf("%d lists, %d times all together: %d steps, %d reads (%d failed), %d evaluations, %d audits", checked, whole,
+		total[event.Stepped], total[event.Read], total[event.ReadFailed], total[event.Evaluated], total[event.Audited])
+	if checked == 0 || whole == 0 || total[event.Stepped] == 0 || total[event.Read] == 0 || total[event.ReadFailed] == 0 || total[event.Audited] == 0 {
 		t.Error("nothing was tried")
 	}
+}
+
+func seeds() uint64 {
+	switch {
+	case os.Getenv("WAKEFUL_LONG") != "":
+		return 3_000
+	case os.Getenv("WAKEFUL_RACE") != "":
+		return 8
+	}
+	return 40
 }
 
 // play does so many things by chance, and returns what was shown wrong.
@@ -63,7 +80,10 @@ func (b *board) play(times int) error {
 			b.broken.Store(int64(b.random.IntN(2)))
 		case n == 15:
 			b.stale.Store(b.random.IntN(4) == 0)
+		case n == 16 && b.random.IntN(4) == 0:
+			b.scope([]string{"less", "no"}[b.random.IntN(2)])
 		case n == 16:
+			b.scope("all")
 			b.commit(func(tx *memsource.Tx) error {
 				return tx.Put("other", memsource.Row{"id": 2, "name": fmt.Sprint(b.random.IntN(1000))})
 			})
@@ -79,6 +99,16 @@ func (b *board) play(times int) error {
 		}
 	}
 	return b.settled()
+}
+
+// scope sets what the requests may see.
+func (b *board) scope(name string) {
+	b.commit(func(tx *memsource.Tx) error {
+		if err := tx.Put("item", memsource.Row{"id": 1, "name": name, "score": 99}); err != nil {
+			return err
+		}
+		return tx.Put("other", memsource.Row{"id": 1, "name": name})
+	})
 }
 
 // settled waits until nothing is left to do, and returns what is wrong then.
@@ -255,6 +285,124 @@ func TestScopeOfTheFirst(t *testing.T) {
 		answer := b.answer(id)
 		if answer == nil || answer.Snapshot != nil || answer.Problem == nil || answer.Problem.Code != wire.CodeScopeChanged || answer.Problem.Status != http.StatusForbidden {
 			t.Errorf("got %+v", answer)
+		}
+	})
+}
+
+// TestAuditor: a list that its steps have made wrong is found, told and put
+// right.
+func TestAuditor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Audit: time.Second})
+		b.fill(20)
+		b.top("/lying?limit=5")
+		synctest.Wait()
+		put := func(id, score int64) {
+			b.commit(func(tx *memsource.Tx) error {
+				return tx.Put("item", memsource.Row{"id": id, "name": "x", "score": score})
+			})
+			synctest.Wait()
+		}
+		b.lies.Store(true)
+		put(7, 500)
+		pass(100 * time.Millisecond)
+		if err := b.check(); err == nil {
+			t.Fatal("the list is right: nothing is tried")
+		}
+		b.lies.Store(false)
+		pass(3 * time.Second)
+		b.shown = nil // some of it was wrong
+		if n := b.events.Count(event.AuditDiffered); n != 1 {
+			t.Errorf("%d differences, want 1", n)
+		}
+		if err := b.settled(); err != nil {
+			t.Error(err)
+		}
+		audits := b.events.Count(event.Audited)
+		put(8, 600)
+		if pass(3 * time.Second); b.events.Count(event.Audited) != audits+1 {
+			t.Errorf("%d audits of one more step", b.events.Count(event.Audited)-audits)
+		}
+		if pass(time.Minute); b.events.Count(event.Audited) != audits+1 {
+			t.Error("a list was audited again that was not stepped since")
+		}
+	})
+}
+
+// TestBacklog: while a slow view holds a round, more transactions come than are
+// kept for a list: it is read.
+func TestBacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Patience: time.Hour, SlowAfter: time.Hour, Stop: 3 * time.Hour, Audit: -1})
+		b.fill(20)
+		b.top("/top?limit=5")
+		b.ask("/items")
+		synctest.Wait()
+		gate := make(chan struct{})
+		b.view("/held", func(context.Context) error { <-gate; return nil })
+		b.lag.Store(0)
+		b.ask("/held")
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		gate = make(chan struct{})
+		b.write() // /held runs in a round now, until the gate opens
+		synctest.Wait()
+		for i := range int64(maxQueuedSets + 10) {
+			b.commit(func(tx *memsource.Tx) error {
+				return tx.Put("item", memsource.Row{"id": i % 7, "name": "x", "score": 100 + i})
+			})
+		}
+		synctest.Wait()
+		if b.reads.Load() != 0 {
+			t.Fatal("it was read already: nothing waits")
+		}
+		close(gate)
+		if err := b.settled(); err != nil {
+			t.Error(err)
+		}
+		if b.reads.Load() == 0 {
+			t.Error("it was not read")
+		}
+		if n := b.worker.steps.bytes.Load(); n != 0 {
+			t.Errorf("%d bytes are still counted for what waits", n)
+		}
+	})
+}
+
+// TestHowItIsKept: an explanation, the status and the counts say how a list is
+// kept and why.
+func TestHowItIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Audit: -1})
+		b.fill(20)
+		for _, url := range []string{"/top?limit=5", "/wrapped?limit=5"} {
+			b.top(url)
+		}
+		synctest.Wait()
+		b.commit(func(tx *memsource.Tx) error {
+			return tx.Put("item", memsource.Row{"id": 3, "name": "x", "score": 90})
+		})
+		synctest.Wait()
+		b.commit(func(tx *memsource.Tx) error { return tx.Truncate("item") })
+		pass(time.Second)
+		for _, want := range []struct {
+			url, how     string
+			steps, reads uint64
+		}{{"/top?limit=5", "step", 1, 1}, {"/wrapped?limit=5", "evaluate", 0, 0}} {
+			e, err := b.worker.Explain(t.Context(), explain.Question{Observer: "o:" + want.url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k := e.Kept; k.How != want.how || k.Steps != want.steps || k.Reads != want.reads || k.Reason == "" {
+				t.Errorf("%s: %+v", want.url, k)
+			}
+			if text := e.String(); !strings.Contains(text, e.Kept.Reason) || len(e.Reads) != 2 || e.Reads[1].Kept != (want.how == "step") {
+				t.Errorf("%s: %s", want.url, text)
+			}
+		}
+		if b.events.Count(event.PlanDropped) != 1 {
+			t.Errorf("%d plans were reported", b.events.Count(event.PlanDropped))
 		}
 	})
 }

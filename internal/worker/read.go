@@ -9,6 +9,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/ivm"
+	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/source"
 )
@@ -24,6 +25,7 @@ const (
 type batch struct {
 	runs     []*run
 	plans    []*ivm.Plan
+	results  []*ivm.Result
 	snapshot source.Snapshot
 
 	// What came of it.
@@ -70,6 +72,7 @@ func (w *Worker) startReads(r *round, now time.Time) {
 			if due, _ := o.due(now); due && o.toRead() {
 				b.runs = append(b.runs, w.begun(o, r.snapshot, r))
 				b.plans = append(b.plans, o.planned.plan)
+				b.results = append(b.results, o.planned.result)
 			}
 		}
 		if len(b.runs) > 0 {
@@ -131,15 +134,19 @@ func (b *batch) read(ctx context.Context, stop time.Duration) {
 	defer cancel()
 	rows, err := b.plans[0].Reader.Read(readset.NewContext(ctx, &readset.Set{Snapshot: b.snapshot}), b.plans)
 	if err == nil && len(rows) != len(b.plans) {
-		err = fmt.Errorf("the reader gave rows of %d plans, not of %d", len(rows), len(b.plans))
+		err = errRows(len(rows), len(b.plans))
 	}
 	if b.err = err; err != nil {
 		return
 	}
 	b.verdicts, b.errs = make([]ivm.Verdict, len(rows)), make([]error, len(rows))
-	for i, r := range b.runs {
-		b.verdicts[i], b.errs[i] = r.observer.planned.result.Load(rows[i])
+	for i, result := range b.results {
+		b.verdicts[i], b.errs[i] = result.Load(rows[i])
 	}
+}
+
+func errRows(got, want int) error {
+	return fmt.Errorf("the reader gave rows of %d plans, not of %d", got, want)
 }
 
 // finishReads takes in what a batch gave.
@@ -175,6 +182,9 @@ func (w *Worker) finishRead(r *run, b *batch, i int, err error) {
 	if v.Read != "" || !w.show(o, r, v.Ops, v.Meta, r.snapshot.Position()) {
 		w.markDirty(o, trigger{kind: byRetry, position: r.since})
 		return
+	}
+	if planted.Is(planted.ReadDated) {
+		o.stand(w.processed)
 	}
 	if p.lost {
 		w.markRead(o, manyWait, trigger{kind: byAgain, position: r.snapshot.Position()})

@@ -122,7 +122,8 @@ func (w *Worker) ready(now time.Time) (ready bool, next time.Time) {
 	for _, o := range w.dirty {
 		look(o)
 	}
-	return ready, next
+	audit, when := w.audits(now)
+	return ready || audit, earlier(next, when)
 }
 
 // hasPlace reports whether a round can evaluate an observer. Where it cannot,
@@ -205,6 +206,7 @@ func (w *Worker) choose(r *round, now time.Time) {
 		}
 	}
 	r.batch()
+	w.startAudit(r, now)
 }
 
 func (w *Worker) pick(r *round, o *live, now time.Time) {

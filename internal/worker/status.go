@@ -27,7 +27,9 @@ type ObserverStatus struct {
 	LogBytes    int           `json:"log_bytes"`
 	Gateways    int           `json:"gateways"`
 	Evaluations uint64        `json:"evaluations"`
-	Cost        time.Duration `json:"cost_ns"` // of an evaluation, smoothed
+	Steps       uint64        `json:"steps,omitempty"` // transactions taken in without its view
+	Reads       uint64        `json:"reads,omitempty"` // of its rows, without its view
+	Cost        time.Duration `json:"cost_ns"`         // of an evaluation, smoothed
 	Every       time.Duration `json:"every_ns,omitempty"`
 	Failures    int           `json:"failures,omitempty"`
 	Behind      bool          `json:"behind,omitempty"`
@@ -55,7 +57,12 @@ func (w *Worker) look() Status {
 			ID: o.ID, View: o.viewName(), Items: o.Len(), Seq: o.Seq, LogBytes: o.LogBytes(), Gateways: len(o.followers),
 			Evaluations: o.runCount, Cost: o.cost, Every: o.every, Failures: o.failures, Behind: !o.validAt(w.processed),
 		}
-		for _, read := range o.reads {
+		reads := o.reads
+		if p := o.planned; p != nil {
+			one.Steps, one.Reads = p.steps, p.loads
+			reads = append(slices.Clip(reads), p.reads...)
+		}
+		for _, read := range reads {
 			if !slices.Contains(one.Tables, read.Table) {
 				one.Tables = append(one.Tables, read.Table)
 			}

@@ -21,9 +21,10 @@ const (
 	byUntil
 	byRestart
 	byUnknown
+	byAudit
 )
 
-var triggerNames = [...]string{"", explain.First, explain.Changed, explain.Again, explain.Retry, explain.Poll, explain.Until, explain.Restart, explain.Unknown}
+var triggerNames = [...]string{"", explain.First, explain.Changed, explain.Again, explain.Retry, explain.Poll, explain.Until, explain.Restart, explain.Unknown, explain.Audit}
 
 // trigger is what made an observer dirty first since its last run began.
 type trigger struct {
@@ -94,7 +95,7 @@ func (l *ranLog) newest() []explain.Run {
 		one := explain.Run{
 			Cause: triggerNames[r.kind], Change: r.cause, Table: r.table, Changes: int(r.changes),
 			Began: time.Unix(0, r.began), At: r.at, Took: time.Duration(r.took) * time.Microsecond,
-			Ops: int(r.ops), Code: r.code,
+			Ops: int(r.ops), Code: r.code, Read: r.read,
 		}
 		if r.seen != 0 {
 			one.Latency = max(time.Duration(r.began-r.seen)+one.Took, 0)

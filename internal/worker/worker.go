@@ -141,6 +141,8 @@ type Worker struct {
 	waiting   []*live                     // first evaluations that wait for a place
 	apart     int                         // evaluations running outside of rounds
 	reading   int                         // batches being read
+	steppable int                         // observers whose lists steps keep
+	auditAt   time.Time                   // when the auditor looks next
 	round     *round
 	out       outbox
 	steps     steps
@@ -212,6 +214,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		cancel() // without the bus nobody could be answered
 	}()
 	w.focus.tell()
+	w.auditAt = time.Now().Add(w.cfg.Audit)
 	w.runs.Go(func() { w.stream(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
