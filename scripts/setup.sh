@@ -23,6 +23,18 @@ provide() {
 	fi || { printf 'could not fetch %s:\n' "$*" && tail -n 3 .cache/apt.log; }
 }
 
+# provide_apart COMMAND PACKAGE...: the same for servers, which are unpacked for
+# root too: installed, they would start.
+provide_apart() {
+	local command=$1
+	shift
+	have "$command" || [ -x ".cache/bin/$command" ] && return
+	have apt-get && have dpkg-deb || return 0
+	printf 'fetching %s\n' "$*"
+	unpack "$@" >.cache/apt.log 2>&1 && wrap "$command" >>.cache/apt.log 2>&1 ||
+		{ printf 'could not fetch %s:\n' "$*" && tail -n 3 .cache/apt.log; }
+}
+
 as_root() {
 	[ -e .cache/apt-updated ] || apt-get update -qq && touch .cache/apt-updated
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
@@ -56,6 +68,13 @@ wrap() {
 			exec "$root/usr/lib/chromium/chromium" "\$@"
 		END
 		;;
+	nginx | caddy)
+		cat >".cache/bin/$1" <<-END
+			#!/bin/sh
+			export LD_LIBRARY_PATH="$root/usr/lib/$triple:$root/lib/$triple"
+			exec "$(find "$root/usr/sbin" "$root/usr/bin" -name "$1" -print -quit)" "\$@"
+		END
+		;;
 	gcc)
 		# The linker looks in there for what the system has already.
 		local library
@@ -76,6 +95,8 @@ wrap() {
 
 provide gcc gcc libc6-dev # for the race detector
 provide chromium chromium fonts-dejavu-core
+provide_apart nginx nginx
+provide_apart caddy caddy
 
 for lock in e2e/*/package-lock.json; do
 	[ -e "$lock" ] && have npm || continue
