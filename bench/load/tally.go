@@ -130,8 +130,7 @@ var (
 // take notes what a frame brings, as soon as it is read.
 func (t *tally) take(s *socket, payload []byte) {
 	now := role.Now()
-	if bytes.HasPrefix(payload, []byte(`{"type":"snapshot"`)) || bytes.HasPrefix(payload, []byte(`{"type":"closed"`)) ||
-		bytes.HasPrefix(payload, []byte(`{"type":"stale"`)) {
+	if bytes.HasPrefix(payload, []byte(`{"type":"snapshot"`)) || bytes.HasPrefix(payload, []byte(`{"type":"closed"`)) {
 		t.fail(fmt.Errorf("load: it did not keep up: %.200s", payload))
 		return
 	}
