@@ -15,17 +15,21 @@ type placed struct {
 	item diff.Item
 }
 
-// script returns the ops from one list to the next, in the order and with the
+// of returns the ops from one list to the next, in the order and with the
 // promises of diff.Between. out are the items of the old list that are not in
 // the new one, or may stand elsewhere in it or be other than before; in are
 // those of the new list. Each is in the order of its list. All other items are
 // in both lists, the same and in the same order; they stay where they are.
-func script(out, in []placed) []diff.Op {
-	s := &scripting{out: out, in: in}
+func (s *scripting) of(out, in []placed) []diff.Op {
+	s.out, s.in = out, in
+	s.make()
 	s.match()
 	s.keep()
 	s.remove()
 	s.place()
+	if len(s.ops) == 0 {
+		return nil
+	}
 	return s.ops
 }
 
@@ -40,15 +44,38 @@ type scripting struct {
 	stays   []int   // out → how many before it stay
 	came    []int   // out → how many were put in ahead of it when it was passed
 	ops     []diff.Op
+
+	ints  [4*few + 1]int // room for a few
+	bools [2 * few]bool
+}
+
+// make makes room for what is noted of each item.
+func (s *scripting) make() {
+	out, in := len(s.out), len(s.in)
+	ints, bools := s.ints[:], s.bools[:]
+	if out > few || in > few {
+		ints, bools = make([]int, in+3*out+1), make([]bool, 2*out)
+	}
+	s.from, ints = ints[:in], ints[in:]
+	s.stays, ints = ints[:out], ints[out:]
+	s.came, ints = ints[:out], ints[out:]
+	s.waiting = ints[:out+1]
+	s.kept, s.stay = bools[:out], bools[out:2*out]
 }
 
 func (s *scripting) match() {
-	s.from = make([]int, len(s.in))
-	s.kept = make([]bool, len(s.out))
-	s.stay = make([]bool, len(s.out))
 	if len(s.out) == 1 && len(s.in) == 1 {
 		if s.from[0] = -1; s.out[0].item.Key == s.in[0].item.Key {
 			s.from[0], s.kept[0] = 0, true
+		}
+		return
+	}
+	if len(s.out) <= few {
+		for j := range s.in {
+			i := slices.IndexFunc(s.out, func(p placed) bool { return p.item.Key == s.in[j].item.Key })
+			if s.from[j] = i; i >= 0 {
+				s.kept[i] = true
+			}
 		}
 		return
 	}
@@ -115,7 +142,15 @@ func (s *scripting) keepLongest(run []int) {
 }
 
 func (s *scripting) remove() {
-	gone := 0
+	gone, most := 0, len(s.out)+len(s.in)
+	for _, kept := range s.kept {
+		if kept {
+			most--
+		}
+	}
+	if most > 0 {
+		s.ops = make([]diff.Op, 0, most)
+	}
 	for i := range s.out {
 		if !s.kept[i] {
 			item := s.out[i].item
@@ -129,9 +164,6 @@ func (s *scripting) remove() {
 // that is to be moved stands where it stood until its turn, so indices count
 // those that stand ahead of the newest item in place.
 func (s *scripting) place() {
-	s.waiting = make(fenwick, len(s.out)+1)
-	s.came = make([]int, len(s.out))
-	s.stays = make([]int, len(s.out))
 	stays := 0
 	for i := range s.out {
 		s.stays[i] = stays

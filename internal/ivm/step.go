@@ -3,6 +3,7 @@ package ivm
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -21,17 +22,28 @@ func (r *Result) Step(set *change.Changeset, hits []int) Verdict {
 	if r.pending != "" {
 		return Verdict{Read: r.pending}
 	}
-	s := stepping{Result: r}
+	s := steppings.Get().(*stepping)
+	s.Result = r
+	s.touches.list, s.out, s.in = s.touchRoom[:0], s.outRoom[:0], s.inRoom[:0]
 	v := s.run(set, hits)
 	r.pending = v.Read
+	*s = stepping{}
+	steppings.Put(s)
 	return v
 }
+
+// steppings are done with: most steps are small, and there are many.
+var steppings = sync.Pool{New: func() any { return &stepping{} }}
 
 // stepping is one step on its way.
 type stepping struct {
 	*Result
 	touches touches
 	out, in []placed
+
+	touchRoom       [few]touch // for a few
+	outRoom, inRoom [few]placed
+	script          scripting
 }
 
 func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
@@ -56,7 +68,7 @@ func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
 	if read != "" {
 		return Verdict{Read: read}
 	}
-	ops := script(s.out, s.in)
+	ops := s.script.of(s.out, s.in)
 	list, _, err := s.list.Apply(ops)
 	if err != nil {
 		return Verdict{Read: err.Error()}
@@ -279,8 +291,8 @@ func (s *stepping) put(t *touch) {
 		s.bytes += s.weigh(&of) - s.weigh(old)
 		old.rest = of.rest
 	case t.was:
-		s.bytes -= s.weigh(s.rows.get(t.key))
-		s.rows.remove(t.key)
+		gone := s.rows.remove(t.key)
+		s.bytes -= s.weigh(&gone)
 	default:
 		s.bytes += s.weigh(&of)
 		s.rows.insert(of)

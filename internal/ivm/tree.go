@@ -107,15 +107,16 @@ func (t *tree) insert(r row) {
 	}
 }
 
-// remove takes out the row of a key that is there.
-func (t *tree) remove(key string) {
-	t.root.remove(key)
+// remove takes out the row of a key that is there, and returns it.
+func (t *tree) remove(key string) row {
+	gone := t.root.remove(key)
 	for len(t.root.kids) == 1 {
 		t.root = t.root.kids[0]
 	}
 	if t.root.n == 0 {
 		t.root = &node{}
 	}
+	return gone
 }
 
 // kid is the place of the node that has a key, or would have it.
@@ -159,15 +160,16 @@ func (n *node) insert(r row) (right *node) {
 	return right
 }
 
-func (n *node) remove(key string) {
+func (n *node) remove(key string) row {
 	n.n--
 	if n.kids == nil {
 		i, _ := n.find(key)
+		gone := n.rows[i]
 		n.rows = slices.Delete(n.rows, i, i+1)
-		return
+		return gone
 	}
 	i := n.kid(key)
-	n.kids[i].remove(key)
+	gone := n.kids[i].remove(key)
 	switch {
 	case n.kids[i].n == 0:
 		n.kids = slices.Delete(n.kids, i, i+1)
@@ -177,6 +179,7 @@ func (n *node) remove(key string) {
 	default:
 		n.merge(i)
 	}
+	return gone
 }
 
 func (n *node) size() int { return len(n.kids) + len(n.rows) }
