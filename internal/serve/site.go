@@ -100,6 +100,7 @@ func (s *Server) build(now *schema.Schema) *site {
 		t.mounted = append(t.mounted, m)
 	}
 	root := s.settings.BasePath + "/api"
+	t.mux.Handle(root, s.index(t))
 	t.mux.Handle(root+"/{$}", s.index(t))
 	t.mux.Handle("/", s.elsewhere(t))
 	return t
@@ -196,10 +197,6 @@ func (s *Server) elsewhere(t *site) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noteOf(r.Context()).route = routeNone
 		rest, ok := strings.CutPrefix(r.URL.EscapedPath(), root)
-		if !ok && r.URL.Path+"/" == root {
-			s.index(t).ServeHTTP(w, r)
-			return
-		}
 		segment, _, _ := strings.Cut(rest, "/")
 		if name, err := url.PathUnescape(segment); ok && err == nil {
 			for unfit := range t.unfit {
