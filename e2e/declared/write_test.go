@@ -1,0 +1,187 @@
+package declared
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"strings"
+)
+
+var inf = math.Inf(1)
+
+// begin puts rows into all tables.
+func (w *world) begin(rows int) {
+	w.transact(w.db, func(tx *sql.Tx) {
+		for _, table := range sortedKeys(columns) {
+			for range rows {
+				w.insert(tx, table, "INSERT OR IGNORE")
+			}
+		}
+	})
+}
+
+// transact commits what f writes, and turns the clock.
+func (w *world) transact(db *sql.DB, f func(*sql.Tx)) {
+	w.t.Helper()
+	tx, err := db.BeginTx(context.Background(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.exec(tx, "UPDATE clock SET n = n + 1")
+	f(tx)
+	if err := tx.Commit(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.transactions++
+}
+
+func (w *world) exec(tx *sql.Tx, text string, args ...any) {
+	w.t.Helper()
+	result, err := tx.Exec(text, args...)
+	if err != nil {
+		w.t.Fatalf("seed %d: %s %v: %v", w.seed, text, args, err)
+	}
+	if n, err := result.RowsAffected(); err == nil {
+		w.changed += int(n)
+	}
+}
+
+func writable(table string) (list []column) {
+	for _, c := range columns[table] {
+		if c.name != "twice" && c.name != "stored" {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// value is one that the column takes: keys and what must not be NULL are none.
+func (w *world) value(table string, c *column) any {
+	for {
+		v := pick(w, c.values)
+		if v != nil || c.name != columns[table][0].name && c.name != "b" && c.name != "t" {
+			return v
+		}
+	}
+}
+
+// key is a new one: integers are from a range that has room.
+func (w *world) key(table string) any {
+	switch table {
+	case "code":
+		return fmt.Sprint(pick(w, plainly), w.random.IntN(40))
+	case "team":
+		return int64(w.random.IntN(4))
+	case "person":
+		return int64(w.random.IntN(12))
+	case "pair":
+		return int64(w.random.IntN(6))
+	}
+	return int64(w.random.IntN(400))
+}
+
+func (w *world) insert(tx *sql.Tx, table, verb string) {
+	var names, marks []string
+	var args []any
+	for i, c := range writable(table) {
+		v := w.value(table, &c)
+		if i == 0 {
+			v = w.key(table)
+		}
+		names, marks, args = append(names, c.name), append(marks, "?"), append(args, v)
+	}
+	w.exec(tx, fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", verb, table, strings.Join(names, ", "), strings.Join(marks, ", ")), args...)
+}
+
+// some chooses rows of a table, most often one.
+func (w *world) some(table string) (condition string, args []any) {
+	key := columns[table][0].name
+	switch w.random.IntN(6) {
+	case 0:
+		c := pick(w, columns[table])
+		if v := pick(w, c.values); v != nil {
+			return c.name + " = ?", []any{v}
+		}
+	case 1:
+		return key + " % 7 = ?", []any{int64(w.random.IntN(7))}
+	}
+	return fmt.Sprintf("%[1]s = (SELECT %[1]s FROM %[2]s ORDER BY %[1]s >= ? DESC, %[1]s LIMIT 1)", key, table), []any{w.key(table)}
+}
+
+// write makes one small change of one table.
+func (w *world) write(tx *sql.Tx, table string) {
+	condition, args := w.some(table)
+	switch w.random.IntN(12) {
+	case 0, 1:
+		w.insert(tx, table, "INSERT OR IGNORE")
+	case 2:
+		w.insert(tx, table, "REPLACE")
+	case 3:
+		if !w.chance(3) {
+			condition += " AND " + columns[table][0].name + " % 2 = 0"
+		}
+		w.exec(tx, "DELETE FROM "+table+" WHERE "+condition, args...)
+		w.insert(tx, table, "INSERT OR IGNORE")
+	case 4:
+		key := columns[table][0].name // a row gets another key
+		w.exec(tx, fmt.Sprintf("UPDATE OR IGNORE %s SET %s = ? WHERE %s", table, key, condition), append([]any{w.key(table)}, args...)...)
+	default:
+		var set []string
+		var values []any
+		list := writable(table)
+		for range 1 + w.random.IntN(2) {
+			c := list[1+w.random.IntN(len(list)-1)]
+			if strings.Contains(strings.Join(set, ","), c.name+" =") {
+				continue
+			}
+			set, values = append(set, c.name+" = ?"), append(values, w.value(table, &c))
+		}
+		w.exec(tx, fmt.Sprintf("UPDATE OR IGNORE %s SET %s WHERE %s", table, strings.Join(set, ", "), condition), append(values, args...)...)
+	}
+}
+
+// small is a transaction of a few rows, of tables that lists can be stepped by.
+func (w *world) small(db *sql.DB, tables []string) {
+	w.transact(db, func(tx *sql.Tx) {
+		for range 1 + w.random.IntN(3) {
+			w.write(tx, pick(w, tables))
+		}
+	})
+}
+
+// bulks are sizes of transactions: the last is more than what is reported by
+// row.
+var bulks = []int{500, 3_000, 12_000}
+
+// bulk changes very many rows at once.
+func (w *world) bulk(db *sql.DB, rows int) {
+	w.transact(db, func(tx *sql.Tx) {
+		switch w.random.IntN(4) {
+		case 0:
+			w.exec(tx, "DELETE FROM item")
+		case 1:
+			w.exec(tx, "UPDATE item SET score = score % 1000 + 1, note = 'many'")
+		case 2:
+			w.exec(tx, "DELETE FROM item WHERE id >= 1000")
+		default:
+			w.exec(tx, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+REPLACE INTO item (id, owner, title, score, note) SELECT 1000 + i, i %% 9, 't' || i %% 50, i * 7919 %% 1000, 'bulk' FROM n`, rows))
+		}
+		for range 100 {
+			w.insert(tx, "item", "INSERT OR IGNORE")
+		}
+	})
+}
+
+// define changes the schema: what lists are made of, or nothing of it.
+func (w *world) define(db *sql.DB) {
+	text := pick(w, []string{
+		"CREATE INDEX IF NOT EXISTS by_score ON item (score, id)", "DROP INDEX IF EXISTS by_score",
+		fmt.Sprintf("ALTER TABLE code ADD COLUMN more%d INTEGER DEFAULT %d", w.transactions, w.transactions),
+		fmt.Sprintf("ALTER TABLE item ADD COLUMN extra%d TEXT DEFAULT 'x'", w.transactions),
+		"CREATE TABLE IF NOT EXISTS unrelated (id INTEGER PRIMARY KEY)", "DROP TABLE IF EXISTS unrelated",
+		"DROP VIEW summary; CREATE VIEW summary AS SELECT owner, count(*) AS items, min(score) AS best FROM item WHERE owner IS NOT NULL GROUP BY owner",
+	})
+	w.transact(db, func(tx *sql.Tx) { w.exec(tx, text) })
+}
