@@ -63,7 +63,7 @@ var outside = map[string]struct {
 }
 
 // testOnly lists the modules for tests, and for the packages whose job is to test.
-var testOnly = []string{"go.uber.org/goleak", "github.com/google/go-cmp", "github.com/coder/websocket"}
+var testOnly = []string{"go.uber.org/goleak", "github.com/google/go-cmp", "github.com/coder/websocket", "github.com/santhosh-tekuri/jsonschema/v6"}
 
 // shipsTests lists the packages that ship tests: they may import package testing.
 var shipsTests = []string{"source/sourcetest", "readset/readsettest", "bus/bustest", "wakefultest", "internal/checker"}
