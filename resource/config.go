@@ -46,7 +46,10 @@ type Config[Row any] struct {
 	// Allow says who may call.
 	Allow permit.Permit
 	// Scope says which rows a request sees and may alter; others do not exist
-	// for it. Nil: all rows. Requests of equal scope share what is kept live.
+	// for it. Nil: all rows. Requests of equal scope share what is kept live, so
+	// a middleware must not make answers to them differ in anything else; what
+	// Scope reads of the database with the request's context is asked again when
+	// it changes.
 	Scope func(*http.Request, permit.Action) (where.Expr, error)
 	// Reach says by which rows of another table a request may filter, in
 	// filters across foreign keys. Nil: by all.

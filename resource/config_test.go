@@ -31,6 +31,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"hidden key", func(c *config) { c.Hidden = []string{"id"} }, []string{"Config.Hidden", `"id"`, "key"}},
 		{"read-only", func(c *config) { c.ReadOnly = []string{"x"} }, []string{"Config.ReadOnly", `"x"`}},
 		{"key", func(c *config) { c.Key = []string{"x"} }, []string{"Config.Key", `"x"`}},
+		{"key of equals", func(c *config) { c.Key = []string{"title"} }, []string{"Config.Key", "title", "UNIQUE"}},
 		{"filter", func(c *config) { c.Filters = resource.Filters{"x": resource.Every} }, []string{"Config.Filters", `"x"`, "author_id"}},
 		{"filter across", func(c *config) { c.Filters = resource.Filters{"author__x": resource.Every} }, []string{`"author__x"`, "users", "boss_id"}},
 		{"no such key", func(c *config) { c.Filters = resource.Filters{"title__x": resource.Every} }, []string{`"title"`, "author_id"}},

@@ -199,6 +199,9 @@ func (l *layout) keyColumns() []string {
 }
 
 func (l *layout) addKey() error {
+	if len(l.Key) > 0 && !l.table.View && !l.unique(l.Key) {
+		return fmt.Errorf("Config.Key: nothing keeps two rows of %s from having equal %s; make them UNIQUE and NOT NULL", l.table.Name, listed(l.Key))
+	}
 	for _, column := range l.keyColumns() {
 		f := l.fieldOf(column)
 		if f == nil {
@@ -216,6 +219,18 @@ func (l *layout) addKey() error {
 		l.unobserved = fmt.Sprintf("%s %s: %s", l.table.Name, l.table.Unobserved, l.table.Cure)
 	}
 	return nil
+}
+
+// unique reports whether the database sees to it that columns tell rows apart.
+func (l *layout) unique(columns []string) bool {
+	same := func(set []string) bool {
+		return len(set) == len(columns) && !slices.ContainsFunc(set, func(c string) bool { return !slices.Contains(columns, c) })
+	}
+	if same(l.table.Key) {
+		return true
+	}
+	nullable := slices.ContainsFunc(columns, func(c string) bool { return l.table.Column(c).Nullable })
+	return !nullable && slices.ContainsFunc(l.table.Unique, same)
 }
 
 // keyNames names the key's members.
