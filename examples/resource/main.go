@@ -3,7 +3,7 @@
 // are live, and kept from the rows that change.
 //
 //	go run ./examples/resource
-//	curl -H 'X-User: 1' -d '{"title": "Tea"}' localhost:8083/posts
+//	curl -H 'X-User: 1' --json '{"title": "Tea"}' localhost:8083/posts
 //	curl 'localhost:8083/posts?search=tea&ordering=-created'
 //	curl -H 'X-User: 1' -X POST localhost:8083/posts/1/publish
 //	curl 'localhost:8083/posts?author__name=Ann&observe=me'

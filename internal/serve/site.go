@@ -102,6 +102,7 @@ func (s *Server) build(now *schema.Schema) *site {
 	root := s.settings.BasePath + "/api"
 	t.mux.Handle(root, s.index(t))
 	t.mux.Handle(root+"/{$}", s.index(t))
+	t.mux.Handle(root+"/openapi.json", s.spec(t))
 	t.mux.Handle("/", s.elsewhere(t))
 	return t
 }

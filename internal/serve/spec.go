@@ -1,0 +1,32 @@
+package serve
+
+import (
+	"net/http"
+	"path/filepath"
+
+	"github.com/wakeful-dev/wakeful/resource"
+)
+
+// spec answers with the OpenAPI document of the tables that the request may do
+// something with.
+func (s *Server) spec(t *site) http.Handler {
+	info := resource.Info{
+		Title:       filepath.Base(s.settings.DB),
+		Description: "Every table and view that may be seen. Lists and rows can be observed.",
+		Bearer:      s.settings.JWTSecret != "" || s.settings.JWTSecretFile != "" || s.settings.JWKS != "",
+		Headers:     s.auth.Headers(),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noteOf(r.Context()).route = routeSpec
+		if !readOnly(w, r) {
+			return
+		}
+		var list []resource.Described
+		for i := range t.mounted {
+			if m := &t.mounted[i]; m.visible(r) != nil {
+				list = append(list, m.resource)
+			}
+		}
+		resource.OpenAPI(info, list...).ServeHTTP(w, r)
+	})
+}
