@@ -63,6 +63,7 @@ func (l *law) world(t testing.TB, seed uint64, strange, nested bool) {
 		sets, ddl := w.transaction()
 		if ddl {
 			for _, k := range all {
+				k.query = w.query(strange, nested)
 				l.start(k)
 			}
 		} else {

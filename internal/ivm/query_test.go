@@ -197,7 +197,7 @@ func shown(to []byte, row []any) []byte {
 		case []byte:
 			to = fmt.Appendf(to, "x'%x',", v)
 		case float64:
-			to = fmt.Appendf(to, "%g,", v+0)
+			to = fmt.Appendf(to, "%gf,", v+0)
 		default:
 			to = fmt.Appendf(to, "%#v,", v)
 		}

@@ -97,7 +97,7 @@ func (w *world) declare(strange bool) {
 	w.columns = []column{
 		{"n", "INTEGER", "few", numbers("n")},
 		{"i", "INTEGER", "int", numbers("i")},
-		{"r", "REAL", "float", numbers("r")},
+		{"r", "REAL", "number", numbers("r")},
 		{"d", "DECIMAL(10,2)", "number", numbers("d")},
 		{"s", "TEXT", "text", texts("s", predicate.Binary)},
 		{"c", "TEXT COLLATE NOCASE", "case", texts("c", predicate.NoCase)},
@@ -263,12 +263,14 @@ func (w *world) statement(db execer) {
 // returns what the source says. ddl: the schema is another.
 func (w *world) transaction() (sets []*change.Changeset, ddl bool) {
 	sets = w.commit(func(tx execer) {
-		switch w.IntN(60) {
+		switch w.IntN(40) {
 		case 0:
 			w.run(tx, "DELETE FROM t")
 		case 1:
 			w.added++
-			w.run(tx, fmt.Sprintf("ALTER TABLE t ADD COLUMN x%d", w.added))
+			name := fmt.Sprint("x", w.added)
+			w.run(tx, "ALTER TABLE t ADD COLUMN "+name+" INTEGER DEFAULT 3")
+			w.columns = append(w.columns, column{name, "INTEGER", "few", numbers(name)})
 			ddl = true
 		case 2:
 			w.large(tx)
