@@ -148,7 +148,7 @@ func (t *term) decide() func(v any) truths {
 	case t.op == opStartsWith:
 		return notNull(t.within)
 	case t.op == opIn:
-		return notNull(t.among)
+		return notNull(t.amongSome())
 	}
 	return notNull(func(v any) (bool, bool) {
 		order, known := compare(v, t.values[0], t.as)
@@ -198,6 +198,26 @@ func (t *term) within(v any) (yes, known bool) {
 	low, known := compare(v, text, t.as)
 	high, alsoKnown := compare(v, after(text), t.as)
 	return low >= 0 && high < 0, known && alsoKnown
+}
+
+// amongSome is among, which finds an integer among many sooner.
+func (t *term) amongSome() func(v any) (yes, known bool) {
+	integers := make([]int64, 0, len(t.values))
+	for _, one := range t.values {
+		n, ok := one.(int64)
+		if !ok {
+			return t.among
+		}
+		integers = append(integers, n)
+	}
+	slices.Sort(integers)
+	return func(v any) (yes, known bool) {
+		if n, ok := v.(int64); ok {
+			_, found := slices.BinarySearch(integers, n)
+			return found, true
+		}
+		return t.among(v)
+	}
 }
 
 func (t *term) among(v any) (yes, known bool) {
