@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/resource/value"
 	"github.com/wakeful-dev/wakeful/schema"
@@ -12,9 +13,11 @@ import (
 )
 
 // layout is what a resource's options come to in one version of the schema:
-// per request nothing of it is looked for again. It is never altered.
+// per request nothing of it is looked for again. It is never altered, but for
+// what it remembers.
 type layout struct {
 	*endpoint
+	made   atomic.Pointer[made]
 	schema *schema.Schema
 	table  *schema.Table
 	// fields are the members of an item, in their order.

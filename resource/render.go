@@ -109,8 +109,30 @@ func (l *layout) appendRendered(to []byte, values []any) ([]byte, error) {
 	return to, nil
 }
 
-// item makes what an observer holds of a row.
+// made is the item that was made last. A row that changes is an item of each list
+// that has it, which are many: they share one.
+type made struct {
+	values []any
+	item   diff.Item
+}
+
+// item makes what an observer holds of a row. Values that it is given are never
+// altered afterwards.
 func (l *layout) item(values []any, nested [][][]any) (diff.Item, error) {
+	if len(nested) > 0 || len(values) == 0 {
+		return l.newItem(values, nested)
+	}
+	if last := l.made.Load(); last != nil && len(last.values) == len(values) && &last.values[0] == &values[0] {
+		return last.item, nil
+	}
+	item, err := l.newItem(values, nil)
+	if err == nil {
+		l.made.Store(&made{values, item})
+	}
+	return item, err
+}
+
+func (l *layout) newItem(values []any, nested [][][]any) (diff.Item, error) {
 	space := spaces.Get().(*[]byte)
 	defer spaces.Put(space)
 	data, err := l.appendItem((*space)[:0], values, nested)
