@@ -76,12 +76,26 @@ func (b *body) framesV1() (bytes []byte, messages int) {
 	return b.v1.bytes, b.v1.messages
 }
 
+// drafts are where diffs are written before it is known how long they are.
+var drafts = sync.Pool{New: func() any { return new([]byte) }}
+
+const (
+	maxDraft  = 64 << 10
+	frameHead = 10 // most bytes of a frame before its text
+)
+
 // frameV2 returns the diff as one version 2 frame.
 func (b *body) frameV2(k coding) []byte {
 	f := &b.v2[k]
 	f.once.Do(func() {
-		f.bytes = k.append(nil, wire.AppendChanges(nil, b.changes))
+		space := drafts.Get().(*[]byte)
+		text := wire.AppendChanges((*space)[:0], b.changes)
+		f.bytes = k.append(make([]byte, 0, len(text)+frameHead), text)
 		b.kept.add(len(f.bytes))
+		if cap(text) <= maxDraft {
+			*space = text
+			drafts.Put(space)
+		}
 	})
 	return f.bytes
 }
