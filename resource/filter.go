@@ -45,7 +45,7 @@ var (
 
 // Filters lists what a URL can filter by: columns, and the lookups of each.
 // "author_id__name" is the column name of the row that the foreign key
-// author_id leads to, and so on; author__name is the same. AllColumns stands
+// author_id leads to, and so on; author__name is the same, in URLs too. AllColumns stands
 // for each column that answers have.
 //
 //	resource.Filters{
@@ -108,7 +108,29 @@ func (l *layout) addFilters() error {
 		}
 	}
 	l.known = slices.Sorted(maps.Keys(l.filters))
+	for _, name := range l.known {
+		l.addAliases(l.filters[name])
+	}
 	return errors.Join(errs...)
+}
+
+// addAliases lets a URL name foreign keys with or without their _id, however
+// the config does.
+func (l *layout) addAliases(f *filter) {
+	if len(f.hops) == 0 {
+		return
+	}
+	var long, short string
+	for _, h := range f.hops {
+		long += h.column + "__"
+		short += strings.TrimSuffix(h.column, "_id") + "__"
+	}
+	for _, prefix := range []string{long, short} {
+		name := prefix + f.column.Name
+		if same, err := l.resolve(name); err == nil && l.filters[name] == nil && slices.Equal(same.hops, f.hops) {
+			l.filters[name] = f
+		}
+	}
 }
 
 // fit leaves out what makes no sense for a type.

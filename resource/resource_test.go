@@ -264,6 +264,8 @@ func TestFilters(t *testing.T) {
 		{"title__contains=_", []int{4}},
 		{"author__name=bob", []int{3, 4}},
 		{"author__name__icontains=c", []int{5}},
+		{"author_id__name__icontains=c", []int{5}},
+		{"author_id__boss_id__name=ann", []int{3, 4}},
 		{"author__boss__name=ann", []int{3, 4}},
 		{"search=red", []int{1, 3}},
 		{"search=red+FOX", []int{1}},
