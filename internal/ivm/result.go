@@ -225,7 +225,7 @@ func (r *Result) fill(list []Row) error {
 	}
 	items := make([]diff.Item, 0, to-from)
 	for i := from; i < to; i++ {
-		item, err := r.plan.Item(list[i].Values, list[i].Nested)
+		item, err := r.item(list[i].Values, list[i].Nested)
 		if err != nil {
 			return fmt.Errorf("ivm: make an item: %w", err)
 		}
@@ -236,6 +236,16 @@ func (r *Result) fill(list []Row) error {
 	}
 	r.list = diff.NewList(items)
 	return nil
+}
+
+// item makes the item of a row. A view that panics harms its own list only.
+func (r *Result) item(values []any, nested [][][]any) (item diff.Item, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the view panicked: %v", v)
+		}
+	}()
+	return r.plan.Item(values, nested)
 }
 
 // describe makes Meta of rows that were read.

@@ -131,7 +131,7 @@ func (s *stepping) come(at int, of *row, t *touch) string {
 			return "rows nested in an item are not known"
 		}
 	}
-	item, err := s.plan.Item(values, nested)
+	item, err := s.item(values, nested)
 	if err != nil {
 		return "an item could not be made: " + err.Error()
 	}
