@@ -3,6 +3,7 @@ package where_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -174,6 +175,11 @@ func (w *world) argument(c *schema.Column) any {
 	if w.chance(6) && c.Type == schema.Any || w.chance(12) {
 		v = w.any()
 	}
+	if w.chance(10) {
+		if found := w.found(c); found != nil {
+			return where.Stored(found)
+		}
+	}
 	switch x := v.(type) {
 	case int64:
 		switch w.random.IntN(5) {
@@ -193,6 +199,19 @@ func (w *world) argument(c *schema.Column) any {
 	case string:
 		if at, err := time.Parse(time.DateTime, x); err == nil && w.chance(3) {
 			return at
+		}
+	}
+	return v
+}
+
+// found is a value that is stored in a column, nil where there is none.
+func (w *world) found(c *schema.Column) (v any) {
+	for _, t := range w.schema.Tables {
+		if t.Column(c.Name) == c {
+			text := fmt.Sprintf("SELECT +%s FROM %s LIMIT 1 OFFSET %d", where.Quote(c.Name), where.Quote(t.Name), w.random.IntN(40))
+			if err := w.db.QueryRow(text).Scan(&v); err != nil && !errors.Is(err, sql.ErrNoRows) {
+				w.t.Fatal(err)
+			}
 		}
 	}
 	return v

@@ -269,7 +269,12 @@ type unfit struct{ text string }
 
 // Stored marks a value of a column as the database has it: it is compared with
 // as it is. Other texts are read as the column's type writes them.
-func Stored(v any) any { return stored{v} }
+func Stored(v any) any {
+	if b, ok := v.([]byte); ok {
+		return stored{append([]byte{}, b...)} // as database/sql has them, empty bytes are nil, which is NULL to drivers
+	}
+	return stored{v}
+}
 
 type stored struct{ v any }
 
@@ -291,6 +296,9 @@ func normal(v any) any {
 	case time.Time:
 		return d.Round(0).UTC()
 	case []byte:
+		if d == nil {
+			return nil
+		}
 		return slices.Clone(d)
 	}
 	return d

@@ -151,6 +151,8 @@ func TestBindErrors(t *testing.T) {
 		{where.Eq("i", "seven"), "where: strict.i: an integer is wanted"},
 		{where.Eq("i", nil), "where: strict.i: a value is wanted; NULL is asked for with IsNull"},
 		{where.Eq("i", (*int)(nil)), "where: strict.i: a value is wanted; NULL is asked for with IsNull"},
+		{where.Eq("b", []byte(nil)), "where: strict.b: a value is wanted; NULL is asked for with IsNull"},
+		{where.Eq("b", where.Stored(nil)), "where: strict.b: a value is wanted; NULL is asked for with IsNull"},
 		{where.Eq("i", struct{ A int }{1}), "where: strict.i: an integer is wanted, not a struct { A int }"},
 		{where.Eq("i", []byte("1")), "where: strict.i: an integer is wanted"},
 		{where.Eq("r", "NaN"), "where: strict.r: a number is wanted: nothing compares with NaN"},

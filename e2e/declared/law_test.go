@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ type summary struct {
 	*scenario
 	*world
 	steps, reads, statements, evaluations uint64
-	shapes                                int
+	shapes, committed                     int
 	ran                                   string // the lists that were evaluated, explained
 	seconds                               float64
 }
@@ -120,6 +121,7 @@ func (s *scenario) run(t *testing.T, seed uint64) *summary {
 	if !s.wild {
 		sum.ran = w.evaluated()
 	}
+	sum.committed = w.transactions - first
 	sum.steps = after["stepped"] - before["stepped"]
 	sum.reads, sum.statements = after["read"]-before["read"], after["batch read"]-before["batch read"]
 	sum.evaluations = after["evaluated"] - before["evaluated"]
@@ -130,9 +132,13 @@ func (s *scenario) run(t *testing.T, seed uint64) *summary {
 	return sum
 }
 
-// count is how many transactions there is time for.
+// count is how many transactions there is time for: WAKEFUL_TRANSACTIONS of each
+// scenario, or what follows.
 func (s *scenario) count() int {
+	n, err := strconv.Atoi(os.Getenv("WAKEFUL_TRANSACTIONS"))
 	switch {
+	case err == nil:
+		return n
 	case os.Getenv("WAKEFUL_LONG") != "":
 		return s.transactions * 50
 	case raceEnabled:
@@ -154,10 +160,9 @@ func (w *world) shapes() int {
 
 // demand fails where more was run than the rows asked for.
 func (s *summary) demand(t *testing.T) {
-	transactions := uint64(s.count())
 	switch {
 	case s.plain:
-		steps := s.steps - min(s.steps, transactions) // without the clock's
+		steps := s.steps - min(s.steps, uint64(s.committed)) // without the clock's
 		if all := steps + s.reads + s.evaluations; all-steps > max(all/100, 1) {
 			t.Errorf("%d of %d lists that were affected were stepped, want 99 %%", steps, all)
 		}
@@ -181,6 +186,9 @@ func (w *world) act(s *scenario) {
 		db = w.outside
 	}
 	tables := sortedKeys(columns)
+	for s.plain && w.chance(4) || s.wild && w.chance(2) {
+		w.small(pick(w, []*sql.DB{w.db, db}), tables) // the server is at it yet when the next one comes
+	}
 	if !s.wild {
 		w.small(db, tables)
 		return
@@ -194,6 +202,10 @@ func (w *world) act(s *scenario) {
 		w.transact(db, func(tx *sql.Tx) { w.exec(tx, "DELETE FROM "+pick(w, tables)) })
 	case 3:
 		w.transact(db, func(*sql.Tx) {}) // nothing but the clock
+	case 4, 5: // what somebody may see is another thing
+		w.transact(db, func(tx *sql.Tx) {
+			w.exec(tx, "INSERT OR REPLACE INTO person (id, name, team, level) VALUES (?, 'x', ?, ?)", 1+w.random.IntN(len(w.clients)), pick(w, small), pick(w, small))
+		})
 	default:
 		w.small(db, tables)
 	}
@@ -213,6 +225,7 @@ func (w *world) act(s *scenario) {
 			w.t.Fatalf("seed %d: %v", w.seed, err)
 		}
 		delete(c.lists, address)
+		delete(c.known, address)
 		w.follow(c, false, true)
 	}
 }

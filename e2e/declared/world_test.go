@@ -94,6 +94,7 @@ type client struct {
 	*follow.Client
 	as    string
 	lists map[string]*follow.List // by URL
+	known map[string]string       // the observers that they were
 }
 
 func newWorld(t testing.TB, seed uint64, triggerLog bool) *world {
@@ -263,7 +264,7 @@ func asked(r *http.Request) int {
 // join makes a client that follows the clock, which every transaction turns.
 func (w *world) join(as int) *client {
 	w.t.Helper()
-	c := &client{as: strconv.Itoa(as), lists: map[string]*follow.List{}}
+	c := &client{as: strconv.Itoa(as), lists: map[string]*follow.List{}, known: map[string]string{}}
 	c.Client = follow.NewClient(follow.Config{
 		Server: w.http.URL, Session: fmt.Sprintf("s%d-%d", w.seed, len(w.clients)), Header: http.Header{"Authorization": {c.as}},
 		Watch: follow.Watch{Fault: func(err error) { w.t.Errorf("seed %d: %v", w.seed, err) }},
@@ -418,31 +419,32 @@ func (w *world) compare(c *client, url string, want *fetched) {
 	var observer, why string
 	var items [][]byte
 	var meta []byte
-	_ = c.Wait(context.Background(), func(follow.View) bool {
+	err := c.Wait(within(w.t), func(follow.View) bool {
 		list := c.lists[url]
-		observer, why, meta = list.Observer, list.Why, list.Meta
-		if !list.Ended {
-			why = ""
+		observer, meta = list.Observer, list.Meta
+		if why = ""; list.Ended {
+			why = list.Why
 		}
 		items = nil
 		for _, item := range list.Items {
 			items = append(items, item.Data)
 		}
-		return true
+		return !strings.HasPrefix(why, "scope_changed") // then a client observes again by itself
 	})
+	if err != nil {
+		w.t.Fatalf("seed %d, transaction %d: %s was closed as %s and did not come back: %v", w.seed, w.transactions, url, why, err)
+	}
+	if before := c.known[url]; before != "" && before != observer {
+		w.moved++
+	}
+	c.known[url] = observer
 	switch {
 	case want.status == http.StatusNotFound:
 		want.meta = meta // nothing is said of it
 	case want.status != http.StatusOK && why != "":
 		w.ended++
+		delete(c.known, url)
 		delete(c.lists, url) // both say that it has come to an end
-		return
-	case strings.HasPrefix(why, "scope_changed"):
-		w.moved++
-		delete(c.lists, url)
-		if w.observe(c, url) {
-			w.compare(c, url, want)
-		}
 		return
 	case want.status != http.StatusOK:
 		w.t.Fatalf("seed %d, transaction %d: %s is answered %d %s, and is followed on", w.seed, w.transactions, url, want.status, want.body)
