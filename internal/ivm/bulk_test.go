@@ -17,7 +17,7 @@ func BenchmarkBulk(b *testing.B) {
 	for i := range 50 + ivm.Reserve(50) {
 		rows.List = append(rows.List, ivm.Row{Values: row(i)})
 	}
-	for _, changes := range []int{250, 1_000} {
+	for _, changes := range []int{125, 500} {
 		set, hits := &change.Changeset{}, []int(nil)
 		for i := range changes {
 			old := row(19_999 - i)
