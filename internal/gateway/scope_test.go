@@ -542,3 +542,86 @@ func TestFreshCredentialsOfAnother(t *testing.T) {
 		t.Errorf("%s", f.raw)
 	}
 }
+
+// TestDoubtOfAnIdentity: rights in doubt are tried too where a list is one
+// identity's; nobody's list, which the worker evaluates as what everybody sees,
+// is not held up.
+func TestDoubtOfAnIdentity(t *testing.T) {
+	h, k := newTokenHouse(t, Config{})
+	h.worker.lists["/a"] = items("1:x")
+	h.worker.lists["/b"] = items("1:x")
+	one, two, nobody := h.begin("s1", ann1), h.begin("s2", ann2), h.begin("s3")
+	h.observe("/a", "s1", ann1)
+	h.observe("/a", "s2", ann2)
+	h.observe("/b", "s3")
+	k.kill("ann-1", 403)
+	h.worker.doubt()
+	h.worker.set(map[string][]diff.Item{"/a": items("1:secret"), "/b": items("1:y")})
+	f, before := one.until("closed")
+	if f.Code != string(wire.CodePermissionRevoked) {
+		t.Errorf("%s", f.raw)
+	}
+	for _, f := range before {
+		if strings.Contains(f.raw, "secret") {
+			t.Errorf("in doubt came %s", f.raw)
+		}
+	}
+	two.until("changes")
+	nobody.until("changes")
+	if n := k.tries(""); n != 0 {
+		t.Errorf("nobody was tried %d times", n)
+	}
+}
+
+// TestMuchInDoubt: more comes while a version 1 client is in doubt than is kept
+// for it. Who stays is made good of all; who has left is told of no key that came
+// meanwhile.
+func TestMuchInDoubt(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		h, k := newClubHouse(t, Config{Limits: Limits{Undelivered: 500}})
+		h.gw.trust = 0
+		list := modelOf(h.observe("/a", "s1", bob).Items)
+		h.worker.set(map[string][]diff.Item{"/a red": items("1:x", "2:y", "3:mine")})
+		h.observe("/a", "s2", ann)
+		stop := k.stop("bob")
+		h.worker.doubt()
+		stop.awaitTrial(t)
+		want := items("1:x", "3:mine", "77:secret", "78:secret")
+		h.worker.set(map[string][]diff.Item{"/a red": items("2:y", "3:mine", "76:"+strings.Repeat("secret", 200))})
+		h.worker.set(map[string][]diff.Item{"/a red": want})
+		h.observe("/a", "s2", ann) // all that is above has come
+		h.gw.tick(time.Now())
+		s := h.gw.session("s1")
+		s.mu.Lock()
+		for _, sub := range s.subs.all() {
+			if !sub.beyond || len(sub.later) == 0 {
+				t.Errorf("the cursor was not moved: %+v", sub)
+			}
+		}
+		s.mu.Unlock()
+		if !stays {
+			k.move("bob", "blue")
+			h.worker.doubt()
+		}
+		close(stop.goes)
+		c := h.dial("s1", version1, bob)
+		if stays {
+			c.follow(list, want)
+			continue
+		}
+		f, before := c.until("closed")
+		if f.Code != string(wire.CodeScopeChanged) {
+			t.Errorf("%s", f.raw)
+		}
+		removed := map[string]bool{}
+		for _, f := range before {
+			if f.Msg != "removed" || strings.Contains(f.raw, `"id":7`) {
+				t.Errorf("who has left was sent %s", f.raw)
+			}
+			removed[keyOf(f.Item)] = true
+		}
+		if len(removed) != 3 {
+			t.Errorf("removed were %v, want the three that were shown", removed)
+		}
+	}
+}
