@@ -160,24 +160,41 @@ func judgeReads(o *Outcome, again bool, covers func(table string) error) *Verdic
 			return v
 		}
 	}
+	if o.Kept == nil || o.Kept.Plan == nil {
+		return nil
+	}
+	for i := range o.Kept.Plan.Nested { // of a list without rows nothing nested was read
+		if v := judgeTable(o, o.Kept.Plan.Nested[i].Table, covers); v != nil {
+			return v
+		}
+	}
 	return nil
 }
 
 func judgeCover(o *Outcome, set *readset.Set, covers func(table string) error) *Verdict {
 	declared := set.Declared()
 	for _, read := range set.Tables() {
-		err := covers(read.Table)
-		if err == nil || len(declared) > 0 && !isDeclared(read) {
+		if len(declared) > 0 && !isDeclared(read) {
 			continue
 		}
-		var uncovered *source.UncoveredError
-		if !errors.As(err, &uncovered) {
-			return problem(http.StatusServiceUnavailable, wire.CodeUnavailable, fmt.Sprintf("view %s: %v", o.View.Name, err))
+		if v := judgeTable(o, read.Table, covers); v != nil {
+			return v
 		}
-		return problem(http.StatusInternalServerError, wire.CodeUncoveredTable, fmt.Sprintf(
-			"view %s reads table %q, which %s, so its changes are not reported: %s", o.View.Name, uncovered.Table, uncovered.Reason, uncovered.Cure))
 	}
 	return nil
+}
+
+func judgeTable(o *Outcome, table string, covers func(table string) error) *Verdict {
+	err := covers(table)
+	if err == nil {
+		return nil
+	}
+	var uncovered *source.UncoveredError
+	if !errors.As(err, &uncovered) {
+		return problem(http.StatusServiceUnavailable, wire.CodeUnavailable, fmt.Sprintf("view %s: %v", o.View.Name, err))
+	}
+	return problem(http.StatusInternalServerError, wire.CodeUncoveredTable, fmt.Sprintf(
+		"view %s reads table %q, which %s, so its changes are not reported: %s", o.View.Name, uncovered.Table, uncovered.Reason, uncovered.Cure))
 }
 
 func isDeclared(read readset.Read) bool {

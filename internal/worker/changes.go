@@ -97,9 +97,6 @@ func (w *Worker) note(c *change.Changeset) {
 // touch marks an observer dirty by a change, unless its list, or the one that
 // is being made, contains the change already.
 func (w *Worker) touch(o *live, c *change.Changeset) {
-	if o.planned != nil && !o.isOwn(c.Position) {
-		w.suspect(o, w.maybeOwn(o, c))
-	}
 	if o.stamp != nil && o.stamp.Contains(c) {
 		return
 	}

@@ -263,7 +263,7 @@ func (o *live) inDoubt() bool {
 func (w *Worker) suspect(o *live, at change.Position) {
 	p := o.planned
 	switch {
-	case p == nil:
+	case p == nil || at != "" && o.isOwn(at):
 	case o.running == nil || o.running.read != "" || at == "" || len(p.suspects) >= maxCauses:
 		w.doubt(o)
 	default:

@@ -179,7 +179,7 @@ func (w *Worker) finishRead(r *run, b *batch, i int, err error) {
 	v := &b.verdicts[i]
 	w.cfg.Events.Record(event.Event{Kind: event.Read, View: o.viewName(), Observer: short(o.ID), Items: o.Len(), Detail: r.read})
 	o.rememberRead(r, len(v.Ops), "")
-	if v.Read != "" || !w.show(o, r, v.Ops, v.Meta, r.snapshot.Position()) {
+	if v.Read != "" || !w.show(o, r, v.Ops, r.snapshot.Position()) {
 		w.markDirty(o, trigger{kind: byRetry, position: r.since})
 		return
 	}

@@ -35,11 +35,12 @@ func (w *Worker) find(c *change.Changeset) {
 		o := to.observer
 		switch to.part {
 		case ofView:
-			w.touch(o, c)
-		case ofRights:
-			if !o.isOwn(c.Position) {
+			if o.planned != nil {
 				w.suspect(o, w.maybeOwn(o, c))
 			}
+			w.touch(o, c)
+		case ofRights:
+			w.suspect(o, w.maybeOwn(o, c))
 		case ofRows:
 			p := o.planned
 			if len(p.hits) == 0 {
@@ -127,14 +128,20 @@ func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
 	}
 	p.steps++
 	w.cfg.Events.Record(event.Event{Kind: event.Stepped})
-	w.show(o, nil, v.Ops, v.Meta, c.Position)
+	w.show(o, nil, v.Ops, c.Position)
 }
 
 // show makes what the plan has now the list, and sends the diff. at is the
 // position that it stands at. It is false where the view would not be let have
 // that list: then it has to say so itself.
-func (w *Worker) show(o *live, r *run, ops []diff.Op, meta bool, at change.Position) bool {
+func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position) bool {
 	p := o.planned
+	items := p.result.Items()
+	changes, err := o.Step(items, p.result.Meta(), ops, at)
+	if err != nil {
+		w.markDirty(o, trigger{kind: byChange, position: at, seen: w.noted})
+		return false
+	}
 	if r == nil {
 		o.stand(at)
 	} else {
@@ -144,13 +151,8 @@ func (w *Worker) show(o *live, r *run, ops []diff.Op, meta bool, at change.Posit
 		w.shown = at
 	}
 	w.weigh(o)
-	if len(ops) == 0 && !meta {
-		return true
-	}
-	items := p.result.Items()
-	changes, err := o.Step(items, p.result.Meta(), ops, at)
-	if err != nil || items.Len() > w.cfg.MaxItems {
-		w.markDirty(o, trigger{kind: byChange, position: at, seen: w.noted})
+	if items.Len() > w.cfg.MaxItems {
+		w.markDirty(o, trigger{kind: byChange, position: at, seen: w.noted}) // the view says what is done then
 	}
 	switch {
 	case changes == nil:
@@ -159,7 +161,7 @@ func (w *Worker) show(o *live, r *run, ops []diff.Op, meta bool, at change.Posit
 	default:
 		w.emit(o, r, changes)
 	}
-	return err == nil
+	return true
 }
 
 const manyWait = "too many changes waited for it"

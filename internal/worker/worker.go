@@ -8,6 +8,12 @@
 // that is slow or paced does not hold a round up; it is named in the
 // progress as behind and joins a later round.
 //
+// A list with a plan is kept without its view. What a transaction changed of its
+// rows is stepped as it comes in, but never past the state to which an open
+// round brings the others; where no step can tell, its rows are read in the next
+// round, with those of all lists of its shape. A change of what rights rest on
+// has the view run.
+//
 // One goroutine owns all state: changes, requests and finished evaluations
 // are put into its inbox. Nothing that can block runs in it but the pinning
 // of a snapshot.
