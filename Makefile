@@ -2,7 +2,7 @@
 # reads and fails the same from make, from CI and by hand.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench long clean
+.PHONY: help demo test lint bench long dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,5 +22,8 @@ bench: ## measure, each figure beside a floor from the same run (ARGS="-quick")
 long: ## the property tests and the checker with a hundred times the work
 	@./scripts/long.sh
 
-clean: ## remove what the scripts keep in .cache/
-	@rm -rf .cache
+dist: ## static binaries for Linux, macOS and Windows in dist/, with checksums
+	@./scripts/dist.sh
+
+clean: ## remove what the scripts keep in .cache/, and dist/
+	@rm -rf .cache dist

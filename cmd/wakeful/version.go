@@ -20,9 +20,16 @@ var versionVerb = verb{
 	},
 }
 
-// version is what the Go command wrote into the binary: a tag where it was
-// built from one, else "(devel)" and the commit if that is known.
+// release is the version that make dist names; "" where another command built.
+var release string
+
+// version is release, else what the Go command wrote into the binary: a tag
+// where it was built from one, a version made of time and commit from another
+// checkout, "(devel)" where it was told to look at no commit.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(unknown)"
