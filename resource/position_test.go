@@ -8,9 +8,9 @@ import (
 	"github.com/wakeful-dev/wakeful/wakefultest"
 )
 
-// TestWritesHaveAPosition: the answer of a write says from which position on it
-// is seen.
-func TestWritesHaveAPosition(t *testing.T) {
+// TestWritesAreSeen: a list that is followed shows what was written, and the
+// answer of a write says from which position on.
+func TestWritesAreSeen(t *testing.T) {
 	db, source := ruled(t)
 	seats := make1(t, whole(db, source, "seats"))
 	mux := http.NewServeMux()
@@ -19,13 +19,13 @@ func TestWritesHaveAPosition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wakefultest.Start(t, live, mux)
+	list := wakefultest.Observe(t, live, mux, "/seats?hall=x")
 	h := live.Wrap(mux)
 	var last string
-	for _, c := range []struct{ method, target, body string }{
-		{"POST", "/seats", `{"hall": "x", "seat": 1}`},
-		{"PATCH", "/seats/x,1", `{"taken": true}`},
-		{"DELETE", "/seats/x,1", ``},
+	for _, c := range []struct{ method, target, body, want string }{
+		{"POST", "/seats", `{"hall": "x", "seat": 1}`, `[{"hall":"x","seat":1,"taken":false,"_key":"x,1"}]`},
+		{"PATCH", "/seats/x,1", `{"taken": true}`, `[{"hall":"x","seat":1,"taken":true,"_key":"x,1"}]`},
+		{"DELETE", "/seats/x,1", ``, `[]`},
 	} {
 		a := send(t, h, c.method, c.target, c.body)
 		position := a.header.Get(wakeful.PositionHeader)
@@ -33,6 +33,7 @@ func TestWritesHaveAPosition(t *testing.T) {
 			t.Errorf("%s: %d %s, position %q after %q", c.method, a.status, a.body, position, last)
 		}
 		last = position
+		list.WaitEqual(t, c.want)
 	}
 	if a := send(t, h, "PATCH", "/seats/a%2Cb,1", `{}`); a.header.Get(wakeful.PositionHeader) != "" {
 		t.Error("what wrote nothing has a position")

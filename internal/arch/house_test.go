@@ -100,11 +100,11 @@ func TestNoSleepInTests(t *testing.T) {
 }
 
 // TestLoggersAreInjected keeps the choice of logger with the user. Programs
-// (cmd, examples) and what they consist of write where they like.
+// (cmd, examples, the tutorial) and what they consist of write where they like.
 func TestLoggersAreInjected(t *testing.T) {
 	global := []string{"Default", "SetDefault", "Debug", "DebugContext", "Info", "InfoContext", "Warn", "WarnContext", "Error", "ErrorContext", "Log"}
 	for _, p := range packages(t) {
-		if folderOf(p.folder, []string{"cmd", "examples"}) != "" {
+		if folderOf(p.folder, []string{"cmd", "examples", "docs/tutorial"}) != "" {
 			continue
 		}
 		for _, f := range p.files {
