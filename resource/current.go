@@ -15,17 +15,17 @@ type querier interface {
 
 type querierKey struct{}
 
-// through returns a context in which a resource reads on one connection: what
-// that has written and not committed is seen.
-func through(ctx context.Context, conn *sql.Conn) context.Context {
-	return context.WithValue(ctx, querierKey{}, conn)
+// through returns a context in which a resource reads on one connection or in
+// one transaction: what that has written and not committed is seen.
+func through(ctx context.Context, q querier) context.Context {
+	return context.WithValue(ctx, querierKey{}, q)
 }
 
 // query runs a statement that reads.
 func (e *endpoint) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	var q querier = e.DB
-	if conn, ok := ctx.Value(querierKey{}).(*sql.Conn); ok {
-		q = conn
+	if other, ok := ctx.Value(querierKey{}).(querier); ok {
+		q = other
 	}
 	return q.QueryContext(ctx, text, args...)
 }

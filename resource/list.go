@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"database/sql"
 	"net/http"
 	"slices"
 	"strconv"
@@ -118,8 +119,18 @@ func (c *call) rows(p *reading, kept bool) (*ivm.Rows, error) {
 	return asked.rows, nil
 }
 
-// get reads one list with all that is nested in it.
+// get reads one list with all that is nested in it, in one state of the
+// database: an evaluation's snapshot, or a transaction where it takes several
+// statements.
 func (l *layout) get(ctx context.Context, asked asking) error {
+	if len(l.nested) > 0 && readset.From(ctx) == nil {
+		tx, err := l.DB.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // it has read and nothing else
+		ctx = through(ctx, tx)
+	}
 	if err := l.ask(ctx, []asking{asked}); err != nil {
 		return err
 	}

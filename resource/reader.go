@@ -82,7 +82,7 @@ func (p *reading) part(from, limit int) asking {
 // ask reads lists of one shape in one statement.
 func (l *layout) ask(ctx context.Context, asked []asking) error {
 	text, args := union(asked)
-	rows, err := l.DB.QueryContext(ctx, text, args...)
+	rows, err := l.query(ctx, text, args)
 	if err != nil {
 		return err
 	}
@@ -166,5 +166,15 @@ func (a *asking) finish(ctx context.Context) error {
 		return nil
 	}
 	text, args := a.count()
-	return a.DB.QueryRowContext(ctx, text, args...).Scan(&a.rows.Total)
+	rows, err := a.query(ctx, text, args)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // what it could say, Err says
+	for rows.Next() {
+		if err := rows.Scan(&a.rows.Total); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -348,5 +349,57 @@ func TestWhoMayCall(t *testing.T) {
 	cfg.Allow = func(*http.Request, permit.Action) error { return permit.Deny("not on Mondays") }
 	if status, body := get(t, mounted(t, cfg, "/posts"), "/posts/1"); status != http.StatusForbidden || !strings.Contains(body, "not on Mondays") {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestNestedRowsAreOfOneState: between the statements of a GET others commit.
+func TestNestedRowsAreOfOneState(t *testing.T) {
+	db, source := database(t)
+	cfg := whole(db, source, "posts")
+	cfg.Nested = []resource.Nested{{Name: "comments", Table: "comments", By: "post_id"}}
+	h := mounted(t, cfg, "/posts")
+	set := func(n int) error {
+		tx, err := db.Begin()
+		if err != nil {
+			return err
+		}
+		_, first := tx.Exec(`UPDATE posts SET title = ? WHERE id = 1`, n)
+		_, second := tx.Exec(`UPDATE comments SET body = ? WHERE post_id = 1`, n)
+		return errors.Join(first, second, tx.Commit())
+	}
+	if err := set(0); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for n := 1; ; n++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := set(n); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	for range 200 {
+		_, body := get(t, h, "/posts/1")
+		var row struct {
+			Title    string
+			Comments []struct{ Body string }
+		}
+		if err := json.Unmarshal([]byte(body), &row); err != nil || len(row.Comments) != 2 {
+			t.Fatal(body)
+		}
+		for _, comment := range row.Comments {
+			equal(t, "the comment beside the title", comment.Body, row.Title)
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
 	}
 }
