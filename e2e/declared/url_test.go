@@ -3,6 +3,7 @@ package declared
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 )
@@ -18,15 +19,15 @@ type column struct {
 var (
 	numbers  = []any{int64(0), int64(1), int64(2), int64(3), int64(5), int64(8), int64(13), int64(-1), int64(9007199254740993), int64(9223372036854775807), int64(-9223372036854775808)}
 	small    = []any{int64(0), int64(1), int64(2), int64(3), int64(4), int64(5), int64(6), int64(7), nil}
-	decimals = []any{int64(1), 1.5, 0.1, 99.99, int64(-3), 1e15, nil, int64(2)}
-	ratios   = []any{0.0, 0.5, -0.5, 1e300, -1e300, 1.0, 2.0, inf, -inf, nil}
+	decimals = []any{int64(1), 1.5, 0.1, 99.99, int64(-3), 1e15, nil, int64(2), int64(9007199254740993), 9007199254740994.0, 1e19}
+	ratios   = []any{0.0, math.Copysign(0, -1), 0.5, -0.5, 1e300, -1e300, 1.0, 2.0, inf, -inf, nil}
 	words    = []any{"a", "A", "b", "ab", "AB", "aB", "abc", "b ", "b  ", "", "ä", "Ä", "日本", "a%b", "a_b", "z", "Zoë", nil, "5"}
 	flags    = []any{int64(0), int64(1), nil}
 	stamps   = []any{"2024-01-02 03:04:05", "2024-01-02 03:04:05.5", "2024-01-03 00:00:00", "2023-12-31 23:59:59", nil}
 	jsons    = []any{`{"a":1}`, `[]`, `"x"`, nil, `{"b":[1,2]}`}
 	blobs    = []any{[]byte{}, []byte{0}, []byte("abc"), []byte{255, 254}, nil}
 	uuids    = []any{"123e4567-e89b-12d3-a456-426614174000", "00000000-0000-0000-0000-00000000000a", nil}
-	mixed    = []any{int64(1), "1", 1.5, "a", []byte("a"), nil, "B", int64(2), ""}
+	mixed    = []any{int64(1), "1", 1.5, "a", []byte("a"), nil, "B", int64(2), "", "a\x00b", "a\x00", "\xffz", []byte{}, 1e300, int64(9007199254740993)}
 	plainly  = []any{"a", "b", "c", "A", "abc"}
 )
 
@@ -45,7 +46,7 @@ var columns = map[string][]column{
 	},
 	"pair":  {{"a", "number", small[:5], false}, {"b", "text", plainly, false}, {"v", "number", numbers, false}},
 	"code":  {{"code", "text", plainly, false}, {"v", "number", numbers, false}, {"label", "text", words, false}},
-	"exact": {{"k", "number", small[:8], false}, {"t", "text", plainly, false}, {"n", "number", numbers, false}, {"r", "number", ratios[:8], false}, {"a", "any", mixed, true}},
+	"exact": {{"k", "number", small[:8], false}, {"t", "text", plainly, false}, {"n", "number", numbers, false}, {"r", "number", ratios[:9], false}, {"a", "any", mixed, true}},
 }
 
 // route is a list with the table that it is of.
