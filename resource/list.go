@@ -108,7 +108,7 @@ func (c *call) rows(p *reading, kept bool) (*ivm.Rows, error) {
 	asked := p.exactly()
 	if kept {
 		ctx, reads = readset.Apart(ctx)
-		asked = p.withReserve()
+		asked = p.withReserve(p.plan.Reserve())
 	}
 	if err := c.get(ctx, asked); err != nil {
 		return nil, err

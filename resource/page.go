@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -148,10 +149,11 @@ func (k links) with(pairs ...string) string {
 func (w window) meta(l *layout, order []term, places []int, k links) func(ivm.State) []byte {
 	switch w.style {
 	case ByNumber:
+		after := sync.OnceValue(func() string { return k.with("page", strconv.Itoa(w.page+1)) })
 		return func(s ivm.State) []byte {
 			var next, previous string
 			if w.offset+w.limit < s.Total {
-				next = k.with("page", strconv.Itoa(w.page+1))
+				next = after()
 			}
 			if w.page > 1 {
 				last := min(w.page-1, max(1, (s.Total+w.limit-1)/w.limit))
@@ -162,13 +164,20 @@ func (w window) meta(l *layout, order []term, places []int, k links) func(ivm.St
 	case ByCursor:
 		return func(s ivm.State) []byte { return w.cursorMeta(l, order, places, k, s) }
 	}
+	// Made once: a list that is kept asks for them with each change.
+	after := sync.OnceValue(func() string {
+		return k.with("limit", strconv.Itoa(w.limit), "offset", strconv.Itoa(w.offset+w.limit))
+	})
+	before := sync.OnceValue(func() string {
+		return k.with("limit", strconv.Itoa(w.limit), "offset", numbered(max(0, w.offset-w.limit), 0))
+	})
 	return func(s ivm.State) []byte {
 		var next, previous string
 		if w.offset+w.limit < s.Total {
-			next = k.with("limit", strconv.Itoa(w.limit), "offset", strconv.Itoa(w.offset+w.limit))
+			next = after()
 		}
 		if w.offset > 0 {
-			previous = k.with("limit", strconv.Itoa(w.limit), "offset", numbered(max(0, w.offset-w.limit), 0))
+			previous = before()
 		}
 		return appendMeta(nil, s.Total, next, previous)
 	}

@@ -36,7 +36,7 @@ func (l *layout) Read(ctx context.Context, plans []*ivm.Plan) ([]*ivm.Rows, erro
 		if !ok || p.layout != l {
 			return nil, ivm.ErrStale
 		}
-		asked[i] = p.withReserve()
+		asked[i] = p.withReserve(plan.Reserve())
 	}
 	perStatement := maxArms
 	for perStatement > 1 && perStatement*(len(asked[0].args)+3) > maxArgs {
@@ -61,13 +61,12 @@ type asking struct {
 	rows        *ivm.Rows
 }
 
-// withReserve asks for the window, a reserve on both sides of it, and whether
-// there is more.
-func (p *reading) withReserve() asking {
+// withReserve asks for the window, a reserve of so many rows on both sides of
+// it, and whether there is more.
+func (p *reading) withReserve(reserve int) asking {
 	if p.plan.Single {
 		return p.exactly()
 	}
-	reserve := ivm.Reserve(p.plan.Limit)
 	before := min(p.plan.Offset, reserve)
 	return p.part(p.plan.Offset-before, before+p.plan.Limit+reserve)
 }

@@ -56,6 +56,9 @@ type Plan struct {
 	Order []Term
 	// Offset and Limit are the window; Limit 0 is none: the whole result.
 	Offset, Limit int
+	// Wider is how many rows are wanted on each side of the window; 0: Reserve
+	// says it. A list whose reserve is used up in no time has a wider one read.
+	Wider int
 	// Counted: Meta needs State.Total.
 	Counted bool
 	// Single: the result is one object, or nothing (the view then answers 404).
@@ -130,5 +133,9 @@ type Row struct {
 	Nested [][][]any
 }
 
-// Reserve is how many rows are read on each side of a window of so many rows.
+// Reserve is how many rows are read on each side of the plan's window.
+func (p *Plan) Reserve() int { return max(Reserve(p.Limit), p.Wider) }
+
+// Reserve is how many rows are read at least on each side of a window of so many
+// rows.
 func Reserve(limit int) int { return min(max(2*limit, 64), 512) }

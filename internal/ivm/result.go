@@ -30,6 +30,8 @@ type Result struct {
 	less, more bool
 	low, high  string
 
+	reserve int // rows that are held on each side of the window, to begin with
+
 	nested []*nesting
 
 	list  *diff.List
@@ -52,6 +54,9 @@ type Verdict struct {
 	Ops []diff.Op
 	// Meta says that Result.Meta is another than before.
 	Meta bool
+	// UsedUp: it is the reserve of the window that is used up. A wider one would
+	// have lasted longer.
+	UsedUp bool
 	// Read is why memory cannot tell the list, "" where it can. The list stands
 	// as it was, and so does every further step, until Load.
 	Read string
@@ -116,6 +121,7 @@ func (r *Result) lean() bool {
 // load takes rows as the result.
 func (r *Result) load(rows *Rows) error {
 	*r = Result{plan: r.plan, names: r.names, space: r.space, total: rows.Total, before: rows.Before, more: rows.More, less: rows.Before > 0}
+	r.reserve = max(Reserve(r.plan.Limit), r.plan.Offset-rows.Before, rows.Before+len(rows.List)-r.plan.Offset-r.plan.Limit)
 	for i := range r.plan.Nested {
 		r.nested = append(r.nested, newNesting(&r.plan.Nested[i], naming{}))
 	}

@@ -66,7 +66,7 @@ func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
 		read = s.compare(old)
 	}
 	if read != "" {
-		return Verdict{Read: read}
+		return Verdict{Read: read, UsedUp: read == usedBefore || read == usedBehind}
 	}
 	ops := s.script.of(s.out, s.in)
 	list, _, err := s.list.Apply(ops)
@@ -299,6 +299,11 @@ func (s *stepping) put(t *touch) {
 	}
 }
 
+const (
+	usedBefore = "the reserve before the window is used up"
+	usedBehind = "the reserve behind the window is used up"
+)
+
 // short says why the rows held are too few for the window.
 func (s *stepping) short() string {
 	p := s.plan
@@ -306,7 +311,7 @@ func (s *stepping) short() string {
 	case s.before < 0 || p.Counted && s.total < s.before+s.rows.len():
 		return "what changed does not fit the rows that are counted"
 	case s.less && s.before > p.Offset:
-		return "the reserve before the window is used up"
+		return usedBefore
 	case !s.more || p.Limit == 0:
 	default:
 		if p.Meta != nil && !p.Counted {
@@ -316,7 +321,7 @@ func (s *stepping) short() string {
 			need--
 		}
 		if s.before+s.rows.len() < p.Offset+need {
-			return "the reserve behind the window is used up"
+			return usedBehind
 		}
 	}
 	return ""

@@ -147,7 +147,7 @@ func (s *stepping) trim() {
 	if s.plan.Limit == 0 {
 		return
 	}
-	most := 2 * Reserve(s.plan.Limit)
+	most := 2 * s.reserve
 	from, to := s.window()
 	for n := s.rows.len(); n-to > most; n-- {
 		s.drop(n - 1)

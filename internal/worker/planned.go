@@ -46,6 +46,10 @@ type planned struct {
 	audited uint64 // steps that the auditor has seen
 	loads   uint64 // reads
 
+	usedUp bool      // the next read is for a reserve that is used up
+	wider  int       // the reserve of the newest read, 0 for the usual one
+	readAt time.Time // when that was
+
 	doubted  bool              // it is named in the outbox
 	suspects []change.Position // of changes of rights that came while the view ran: it may have made them
 }

@@ -46,6 +46,30 @@ func (o *live) toRead() bool {
 	return o.steppable() && o.dirty && !o.pollDue && o.planned.read != ""
 }
 
+// A reserve that is used up within soon of its reading is doubled, up to
+// maxReserve rows on each side: reading them costs next to nothing beside finding
+// where they begin. A list that is quiet again comes back to the usual one.
+const (
+	soon       = time.Second
+	maxReserve = 2048
+)
+
+// toRead is the plan as its rows are to be read now.
+func (p *planned) toRead(now time.Time) *ivm.Plan {
+	if p.usedUp && now.Sub(p.readAt) < soon {
+		p.wider = min(2*max(p.wider, p.plan.Reserve()), maxReserve)
+	} else {
+		p.wider = 0
+	}
+	p.usedUp, p.readAt = false, now
+	if p.wider == 0 {
+		return p.plan
+	}
+	plan := *p.plan
+	plan.Wider = p.wider
+	return &plan
+}
+
 // batches groups the lists that a round is to read.
 func (r *round) batch() {
 	open := map[shape]int{}
@@ -71,7 +95,7 @@ func (w *Worker) startReads(r *round, now time.Time) {
 		for _, o := range lists {
 			if due, _ := o.due(now); due && o.toRead() {
 				b.runs = append(b.runs, w.begun(o, r.snapshot, r))
-				b.plans = append(b.plans, o.planned.plan)
+				b.plans = append(b.plans, o.planned.toRead(now))
 				b.results = append(b.results, o.planned.result)
 			}
 		}

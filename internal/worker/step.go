@@ -123,6 +123,7 @@ func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
 	p := o.planned
 	v := p.result.Step(c, hits)
 	if v.Read != "" {
+		p.usedUp = v.UsedUp
 		w.markRead(o, v.Read, w.because(o, c))
 		return
 	}
