@@ -167,6 +167,14 @@ func TestServeRights(t *testing.T) {
 	await(t, adas, la, "of ada")
 	await(t, bobs, lb, "first", "of bob")
 
+	// Nobody makes rows for another, or gives his away; nobody filters by what he
+	// does not see.
+	s.want(t, asked{method: "POST", path: "/api/posts", body: `{"title":"x","owner_id":"bob"}`, token: ada}, 403, "out_of_scope")
+	s.want(t, asked{method: "PATCH", path: "/api/posts/2", body: `{"owner_id":"ada"}`, token: bob}, 403, "out_of_scope")
+	s.want(t, asked{method: "PATCH", path: "/api/posts/2", body: `{"score":1000}`, token: bob}, 400, "score")
+	s.want(t, asked{method: "POST", path: "/api/posts", body: `{"title":"x","owner_id":"ada","secret":"x"}`, token: ada}, 400, "secret")
+	s.want(t, asked{method: "GET", path: "/api/posts", token: admin}, 200, `"count":3`)
+
 	// A page of another site can neither write nor observe.
 	foreign := http.Header{"Origin": {"https://evil.example"}}
 	s.want(t, asked{method: "POST", path: "/api/posts", body: `{}`, token: ada, header: foreign}, 403, "cross_site")

@@ -9,16 +9,18 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 )
 
-// TestProgram is no test: it is the program, as a process that
-// TestSecondSignal starts.
+// TestProgram is no test: it is the program, as a process that other tests
+// start.
 func TestProgram(t *testing.T) {
-	if os.Getenv("WAKEFUL_TEST_PROGRAM") == "" {
+	arguments := os.Getenv("WAKEFUL_TEST_PROGRAM")
+	if arguments == "" {
 		t.Skip("runs in a process of its own")
 	}
-	os.Args = []string{"wakeful", "demo", "--still", "--listen", "127.0.0.1:0"}
+	os.Args = append([]string{"wakeful"}, strings.Fields(arguments)...)
 	main()
 }
 
@@ -30,7 +32,7 @@ func TestSecondSignal(t *testing.T) {
 	}
 	for _, signals := range []int{1, 2} {
 		program := exec.Command(os.Args[0], "-test.run", "^TestProgram$")
-		program.Env = append(os.Environ(), "WAKEFUL_TEST_PROGRAM=1", "TMPDIR="+t.TempDir())
+		program.Env = append(os.Environ(), "WAKEFUL_TEST_PROGRAM=demo --still --listen 127.0.0.1:0", "TMPDIR="+t.TempDir())
 		out, err := program.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -385,8 +386,11 @@ func TestNothingIsMetBothWays(t *testing.T) {
 		}
 		return b.Match([]string{"id", "owner_id", "score", "team_id", "public"})(row) == ivm.True
 	}
-	once := 0
-	for range 2000 {
+	rounds, once := 2000, 0
+	if os.Getenv("WAKEFUL_RACE") != "" {
+		rounds = 200 // nothing here is concurrent
+	}
+	for range rounds {
 		condition := make(3)
 		claims := map[string]any{"n": int64(random.IntN(4))}
 		row := []any{int64(1), nil, int64(random.IntN(4)), nil, int64(1)}
@@ -405,8 +409,8 @@ func TestNothingIsMetBothWays(t *testing.T) {
 			once++
 		}
 	}
-	if once < 1000 {
-		t.Errorf("only %d of 2000 conditions were decided: the test tests nothing", once)
+	if once < rounds/2 {
+		t.Errorf("only %d of %d conditions were decided: the test tests nothing", once, rounds)
 	}
 }
 
