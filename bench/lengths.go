@@ -34,7 +34,7 @@ func (s *stage) lengths() [][]run {
 		s.gather(load.Target{Crowd: fmt.Sprint(size), Addr: p.addr, View: view, Version: load.V2, Clients: 1})
 		shops = append(shops, p)
 	}
-	const rate, n = 400, 400
+	const rate, n = 800, 800
 	strike := func(i int) *churned {
 		return s.all(s.churn(shops[i], fmt.Sprint(sizes[i]), 1, app.Churn{N: n, Rows: sizes[i], Rate: rate}))
 	}
