@@ -193,17 +193,24 @@ func (w *world) act(s *scenario) {
 		w.small(db, tables)
 		return
 	}
+	if w.chance(4) { // clients come and go while others write
+		dbs := []*sql.DB{w.db, w.db}
+		if s.outside {
+			dbs = append(dbs, w.outside)
+		}
+		defer w.race(dbs, tables)()
+	}
 	switch w.random.IntN(20) {
 	case 0:
 		w.bulk(db, pick(w, bulks))
 	case 1:
 		w.define(db)
 	case 2:
-		w.transact(db, func(tx *sql.Tx) { w.exec(tx, "DELETE FROM "+pick(w, tables)) })
+		w.transact(db, func(tx execer) { w.exec(tx, "DELETE FROM "+pick(w, tables)) })
 	case 3:
-		w.transact(db, func(*sql.Tx) {}) // nothing but the clock
+		w.transact(db, func(execer) {}) // nothing but the clock
 	case 4, 5: // what somebody may see is another thing
-		w.transact(db, func(tx *sql.Tx) {
+		w.transact(db, func(tx execer) {
 			w.exec(tx, "INSERT OR REPLACE INTO person (id, name, team, level) VALUES (?, 'x', ?, ?)", 1+w.random.IntN(len(w.clients)), pick(w, small), pick(w, small))
 		})
 	default:

@@ -3,16 +3,18 @@ package declared
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 )
 
 var inf = math.Inf(1)
 
 // begin puts rows into all tables.
 func (w *world) begin(rows int) {
-	w.transact(w.db, func(tx *sql.Tx) {
+	w.transact(w.db, func(tx execer) {
 		for _, table := range sortedKeys(columns) {
 			for range rows {
 				w.insert(tx, table, "INSERT OR IGNORE")
@@ -22,7 +24,7 @@ func (w *world) begin(rows int) {
 }
 
 // transact commits what f writes, and turns the clock.
-func (w *world) transact(db *sql.DB, f func(*sql.Tx)) {
+func (w *world) transact(db *sql.DB, f func(execer)) {
 	w.t.Helper()
 	tx, err := db.BeginTx(context.Background(), nil)
 	if err != nil {
@@ -36,15 +38,82 @@ func (w *world) transact(db *sql.DB, f func(*sql.Tx)) {
 	w.transactions++
 }
 
-func (w *world) exec(tx *sql.Tx, text string, args ...any) {
+func (w *world) exec(tx execer, text string, args ...any) {
 	w.t.Helper()
 	result, err := tx.Exec(text, args...)
 	if err != nil {
 		w.t.Fatalf("seed %d: %s %v: %v", w.seed, text, args, err)
 	}
+	if result == nil {
+		return
+	}
 	if n, err := result.RowsAffected(); err == nil {
 		w.changed += int(n)
 	}
+}
+
+// execer is a transaction, or what notes what one would do.
+type execer interface {
+	Exec(text string, args ...any) (sql.Result, error)
+}
+
+// script notes statements.
+type script []statement
+
+type statement struct {
+	text string
+	args []any
+}
+
+func (s *script) Exec(text string, args ...any) (sql.Result, error) {
+	*s = append(*s, statement{text, args})
+	return nil, nil
+}
+
+// race commits transactions on several handles at once. What it returns waits
+// for the last.
+func (w *world) race(dbs []*sql.DB, tables []string) (wait func()) {
+	var running sync.WaitGroup
+	errs := make(chan error, len(dbs))
+	for _, db := range dbs {
+		scripts := make([]script, 1+w.random.IntN(6))
+		for i := range scripts {
+			w.exec(&scripts[i], "UPDATE clock SET n = n + 1")
+			for range 1 + w.random.IntN(3) {
+				w.write(&scripts[i], pick(w, tables))
+			}
+		}
+		w.transactions += len(scripts)
+		running.Go(func() {
+			for _, s := range scripts {
+				if err := s.commit(db); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	return func() {
+		running.Wait()
+		select {
+		case err := <-errs:
+			w.t.Fatalf("seed %d: %v", w.seed, err)
+		default:
+		}
+	}
+}
+
+func (s script) commit(db *sql.DB) error {
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	for _, one := range s {
+		if _, err := tx.Exec(one.text, one.args...); err != nil {
+			return errors.Join(fmt.Errorf("%s %v: %w", one.text, one.args, err), tx.Rollback())
+		}
+	}
+	return tx.Commit()
 }
 
 func writable(table string) (list []column) {
@@ -81,7 +150,7 @@ func (w *world) key(table string) any {
 	return int64(w.random.IntN(400))
 }
 
-func (w *world) insert(tx *sql.Tx, table, verb string) {
+func (w *world) insert(tx execer, table, verb string) {
 	var names, marks []string
 	var args []any
 	for i, c := range writable(table) {
@@ -110,7 +179,7 @@ func (w *world) some(table string) (condition string, args []any) {
 }
 
 // write makes one small change of one table.
-func (w *world) write(tx *sql.Tx, table string) {
+func (w *world) write(tx execer, table string) {
 	condition, args := w.some(table)
 	switch w.random.IntN(12) {
 	case 0, 1:
@@ -143,7 +212,7 @@ func (w *world) write(tx *sql.Tx, table string) {
 
 // small is a transaction of a few rows, of tables that lists can be stepped by.
 func (w *world) small(db *sql.DB, tables []string) {
-	w.transact(db, func(tx *sql.Tx) {
+	w.transact(db, func(tx execer) {
 		for range 1 + w.random.IntN(3) {
 			w.write(tx, pick(w, tables))
 		}
@@ -156,7 +225,7 @@ var bulks = []int{500, 3_000, 12_000}
 
 // bulk changes very many rows at once.
 func (w *world) bulk(db *sql.DB, rows int) {
-	w.transact(db, func(tx *sql.Tx) {
+	w.transact(db, func(tx execer) {
 		switch w.random.IntN(4) {
 		case 0:
 			w.exec(tx, "DELETE FROM item")
@@ -183,5 +252,5 @@ func (w *world) define(db *sql.DB) {
 		"CREATE TABLE IF NOT EXISTS unrelated (id INTEGER PRIMARY KEY)", "DROP TABLE IF EXISTS unrelated",
 		"DROP VIEW summary; CREATE VIEW summary AS SELECT owner, count(*) AS items, min(score) AS best FROM item WHERE owner IS NOT NULL GROUP BY owner",
 	})
-	w.transact(db, func(tx *sql.Tx) { w.exec(tx, text) })
+	w.transact(db, func(tx execer) { w.exec(tx, text) })
 }
