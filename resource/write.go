@@ -80,14 +80,15 @@ func (c *call) replace(w http.ResponseWriter) *wire.Problem {
 	case exist:
 		return exists()
 	}
-	if err := c.Allow(c.r, permit.Create); err != nil {
-		return c.refused(err)
+	made, problem := c.layout.begin(c.r, permit.Create)
+	if problem != nil {
+		return problem
 	}
-	in := c.newInput(nil, nil)
+	in := made.newInput(nil, nil)
 	for i, at := range c.key {
 		in.put(&c.fields[at], c.values[i])
 	}
-	return c.insert(w, in, members)
+	return made.insert(w, in, members)
 }
 
 // patch sets what the body names of a row.

@@ -477,6 +477,16 @@ func TestWritesStayInScope(t *testing.T) {
 	send(t, h, "DELETE", "/tasks/2", ``).want(t, "delete another's", 404, "")
 	equal(t, "rows", one(t, db, `SELECT group_concat(title || owner_id) FROM tasks`), "first1,second2")
 	send(t, h, "POST", "/tasks", `{"title": "x"}`).want(t, "own", 201, "")
+	seats := whole(db, source, "seats")
+	seats.Scope = func(_ *http.Request, action permit.Action) (where.Expr, error) {
+		if action == permit.Create {
+			return where.Eq("hall", "new"), nil
+		}
+		return where.All(), nil
+	}
+	h = mounted(t, seats, "/seats")
+	send(t, h, "PUT", "/seats/old,1", `{}`, "If-None-Match: *").want(t, "make by PUT", 403, outside)
+	send(t, h, "PUT", "/seats/new,1", `{}`, "If-None-Match: *").want(t, "make by PUT, own", 201, "")
 	notes := whole(db, source, "notes")
 	notes.Scope = func(*http.Request, permit.Action) (where.Expr, error) { return where.Eq("body", "mine"), nil }
 	h = mounted(t, notes, "/notes")
