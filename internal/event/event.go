@@ -36,7 +36,7 @@ const (
 	Stepped                      // a list took in a transaction without running its view
 	Read                         // the rows of a list were read, without running its view
 	BatchRead                    // lists of one shape were read by one statement; Items of them
-	ReadFailed                   // rows could not be read: the view runs
+	ReadFailed                   // a step or a read failed: the view runs
 	PlanDropped                  // the plan of a view does not give its answer: its lists are evaluated
 	Audited                      // a list that was kept by steps was read again and compared
 	AuditDiffered                // … and was not what the database gives

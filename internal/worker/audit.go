@@ -72,11 +72,7 @@ func (w *Worker) startAudit(r *round, now time.Time) {
 
 // compare says how the list is not what the database gives, "" where it is.
 func (a *audit) compare(ctx context.Context, snapshot source.Snapshot, stop time.Duration) (differs string, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the plan panicked: %v", v)
-		}
-	}()
+	defer panicked(&err)
 	ctx, cancel := context.WithTimeout(ctx, stop)
 	defer cancel()
 	rows, err := a.plan.Reader.Read(readset.NewContext(ctx, &readset.Set{Snapshot: snapshot}), []*ivm.Plan{a.plan})

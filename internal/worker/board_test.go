@@ -44,6 +44,7 @@ type board struct {
 	lag    atomic.Int64 // … that a read takes
 	broken atomic.Int64 // reads that fail, of those to come
 	lies   atomic.Bool  // steps of /lying leave item 7 out
+	panics atomic.Bool  // steps of /lying panic
 	stale  atomic.Bool  // plans are of a former schema
 	reads  atomic.Int64 // statements of the reader
 	plans  atomic.Int64 // lists that they read
@@ -287,6 +288,9 @@ func (b *board) route(path string) {
 		case "/lying":
 			match := plan.Match
 			plan.Match = func(row []any) ivm.Truth {
+				if b.panics.Load() {
+					panic("no match today")
+				}
 				if row[0] == int64(7) && b.lies.Load() {
 					return ivm.False
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -251,11 +252,14 @@ func TestRightsInDoubt(t *testing.T) {
 			return tx.Put("other", memsource.Row{"id": 2, "name": "somebody"})
 		})
 		synctest.Wait()
-		if b.ran.Load() != ran+1 || b.doubts["o:/top?limit=5"] != 1 {
-			t.Errorf("the view ran %d times, doubted %d times", b.ran.Load()-ran, b.doubts["o:/top?limit=5"])
+		b.rig.mu.Lock()
+		came, doubts := slices.Clone(b.came), b.doubts["o:/top?limit=5"]
+		b.rig.mu.Unlock()
+		if b.ran.Load() != ran+1 || doubts != 1 {
+			t.Errorf("the view ran %d times, doubted %d times", b.ran.Load()-ran, doubts)
 		}
 		doubted := false
-		for _, body := range b.came {
+		for _, body := range came {
 			if m, ok := body.(*bus.Round); ok {
 				doubted = doubted || len(m.Doubted) > 0
 				if len(m.Changes) > 0 && !doubted {
@@ -311,7 +315,9 @@ func TestAuditor(t *testing.T) {
 		}
 		b.lies.Store(false)
 		pass(3 * time.Second)
+		b.mu.Lock()
 		b.shown = nil // some of it was wrong
+		b.mu.Unlock()
 		if n := b.events.Count(event.AuditDiffered); n != 1 {
 			t.Errorf("%d differences, want 1", n)
 		}
@@ -403,6 +409,33 @@ func TestHowItIsKept(t *testing.T) {
 		}
 		if b.events.Count(event.PlanDropped) != 1 {
 			t.Errorf("%d plans were reported", b.events.Count(event.PlanDropped))
+		}
+	})
+}
+
+// TestPanickingPlan: a plan that panics harms no list: the view runs.
+func TestPanickingPlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, Config{Audit: -1})
+		b.fill(20)
+		b.top("/lying?limit=5")
+		b.top("/top?limit=5")
+		synctest.Wait()
+		ran := b.ran.Load()
+		b.panics.Store(true)
+		b.commit(func(tx *memsource.Tx) error {
+			return tx.Put("item", memsource.Row{"id": 3, "name": "x", "score": 90})
+		})
+		if err := b.settled(); err != nil {
+			t.Error(err)
+		}
+		if b.ran.Load() != ran+1 || b.events.Count(event.ReadFailed) != 1 {
+			t.Errorf("the view ran %d times more, %d failures were told", b.ran.Load()-ran, b.events.Count(event.ReadFailed))
+		}
+		b.commit(func(tx *memsource.Tx) error { return tx.Truncate("item") })
+		b.panics.Store(false)
+		if err := b.settled(); err != nil {
+			t.Error(err)
 		}
 	})
 }

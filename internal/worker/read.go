@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/internal/event"
@@ -148,12 +147,8 @@ func (w *Worker) ended(r *run) {
 // read reads the lists and takes their rows in. Nobody else touches the results
 // while their observers run.
 func (b *batch) read(ctx context.Context, stop time.Duration) {
-	defer func() {
-		if v := recover(); v != nil {
-			b.err = fmt.Errorf("the reader panicked: %v\n%s", v, debug.Stack())
-		}
-		b.ended = time.Now()
-	}()
+	defer func() { b.ended = time.Now() }()
+	defer panicked(&b.err)
 	ctx, cancel := context.WithTimeout(ctx, stop)
 	defer cancel()
 	rows, err := b.plans[0].Reader.Read(readset.NewContext(ctx, &readset.Set{Snapshot: b.snapshot}), b.plans)
@@ -165,8 +160,13 @@ func (b *batch) read(ctx context.Context, stop time.Duration) {
 	}
 	b.verdicts, b.errs = make([]ivm.Verdict, len(rows)), make([]error, len(rows))
 	for i, result := range b.results {
-		b.verdicts[i], b.errs[i] = result.Load(rows[i])
+		b.verdicts[i], b.errs[i] = tryLoad(result, rows[i])
 	}
+}
+
+func tryLoad(result *ivm.Result, rows *ivm.Rows) (v ivm.Verdict, err error) {
+	defer panicked(&err)
+	return result.Load(rows)
 }
 
 func errRows(got, want int) error {

@@ -1,12 +1,15 @@
 package worker
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
@@ -121,7 +124,13 @@ func (w *Worker) mustWait(o *live, at change.Position) bool {
 // stepOn takes a changeset into a list.
 func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
 	p := o.planned
-	v := p.result.Step(c, hits)
+	v, err := tryStep(p.result, c, hits)
+	if err != nil {
+		p.last = err.Error()
+		w.cfg.Events.Record(event.Event{Kind: event.ReadFailed, View: o.viewName(), Observer: short(o.ID), Detail: p.last})
+		w.markDirty(o, w.because(o, c))
+		return
+	}
 	if v.Read != "" {
 		p.usedUp = v.UsedUp
 		w.markRead(o, v.Read, w.because(o, c))
@@ -130,6 +139,19 @@ func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
 	p.steps++
 	w.cfg.Events.Record(event.Event{Kind: event.Stepped})
 	w.show(o, nil, v.Ops, c.Position)
+}
+
+// tryStep is a step, whatever the view's own part of the plan does.
+func tryStep(result *ivm.Result, c *change.Changeset, hits []int) (v ivm.Verdict, err error) {
+	defer panicked(&err)
+	return result.Step(c, hits), nil
+}
+
+// panicked turns the panic of a plan into an error.
+func panicked(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("the plan panicked: %v\n%s", v, debug.Stack())
+	}
 }
 
 // show makes what the plan has now the list, and sends the diff. at is the
