@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/explain"
 	"github.com/wakeful-dev/wakeful/source/memsource"
@@ -339,7 +340,7 @@ func TestAuditor(t *testing.T) {
 // kept for a list: it is read.
 func TestBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard(t, 1, Config{Patience: time.Hour, SlowAfter: time.Hour, Stop: 3 * time.Hour, Audit: -1})
+		b := newBoard(t, 1, held)
 		b.fill(20)
 		b.top("/top?limit=5")
 		b.ask("/items")
@@ -438,4 +439,53 @@ func TestPanickingPlan(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestStepsWaitForTheRound: while a view brings the other lists to one state, no
+// list is stepped past it: the round ends with all lists at that state.
+func TestStepsWaitForTheRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(t, 1, held)
+		if err := b.stepInRound(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// held is a worker whose rounds wait for any view.
+var held = Config{Patience: time.Hour, SlowAfter: time.Hour, Stop: 3 * time.Hour, Audit: -1}
+
+// stepInRound commits while a round is held up, and returns what is wrong with
+// how that ends.
+func (b *board) stepInRound() error {
+	b.fill(20)
+	gate := make(chan struct{})
+	close(gate)
+	b.view("/held", func(context.Context) error { <-gate; return nil })
+	b.top("/top?limit=5")
+	b.ask("/held")
+	synctest.Wait()
+	gate = make(chan struct{})
+	put := func(score int64) change.Position {
+		return b.commit(func(tx *memsource.Tx) error {
+			return tx.Put("item", memsource.Row{"id": 7, "name": "x", "score": score})
+		})
+	}
+	at := put(100)
+	synctest.Wait()
+	put(200)
+	synctest.Wait()
+	b.rig.mu.Lock()
+	before := len(b.rounds)
+	b.rig.mu.Unlock()
+	close(gate)
+	synctest.Wait()
+	b.rig.mu.Lock()
+	defer b.rig.mu.Unlock()
+	for _, round := range b.rounds[before:] {
+		if p := round.Progress; p != nil && p.Position == at && p.Whole && len(p.Behind) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("no progress says that all lists show %s", at)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/planted"
 )
 
-// TestPlanted: the law finds each bug in the bounded run.
+// TestPlanted: the laws find each bug in the bounded run.
 func TestPlanted(t *testing.T) {
 	defer planted.Plant("")
 	for _, bug := range planted.Keeping {
@@ -22,6 +22,13 @@ func TestPlanted(t *testing.T) {
 					b := newBoard(t, seed, Config{Audit: -1})
 					b.fault = func(format string, args ...any) { found = fmt.Sprintf(format, args...) }
 					if err := b.play(80); err != nil {
+						found = err.Error()
+					}
+				})
+			}
+			if found == "" {
+				synctest.Test(t, func(t *testing.T) {
+					if err := newBoard(t, 1, held).stepInRound(); err != nil {
 						found = err.Error()
 					}
 				})
