@@ -47,10 +47,15 @@ type Config[Row any] struct {
 	Allow permit.Permit
 	// Scope says which rows a request sees and may alter; others do not exist
 	// for it. Nil: all rows. Requests of equal scope share what is kept live, so
-	// a middleware must not make answers to them differ in anything else; what
+	// a middleware must not make answers to them differ in anything else, unless
+	// the lists are Personal; what
 	// Scope reads of the database with the request's context is asked again when
 	// it changes.
 	Scope func(*http.Request, permit.Action) (where.Expr, error)
+	// Personal says that each identity has live lists of its own, also where
+	// scopes are equal: for apps in which something around the resource alters
+	// its answers by who asks.
+	Personal bool
 	// Reach says by which rows of another table a request may filter, in
 	// filters across foreign keys. Nil: by all.
 	Reach func(r *http.Request, table string) (where.Expr, error)
@@ -154,6 +159,7 @@ type options struct {
 	Allow    permit.Permit
 	Scope    func(*http.Request, permit.Action) (where.Expr, error)
 	Reach    func(*http.Request, string) (where.Expr, error)
+	Personal bool
 	Nested   []Nested
 	Numbers  value.Numbers
 	MaxBody  int64
@@ -165,7 +171,7 @@ func (cfg *Config[Row]) options() options {
 	o := options{
 		DB: cfg.DB, Catalog: cfg.Catalog, Table: cfg.Table, Name: cfg.Name, Key: cfg.Key,
 		Hidden: cfg.Hidden, ReadOnly: cfg.ReadOnly, Filters: cfg.Filters, Search: cfg.Search,
-		Order: cfg.Order, Page: cfg.Page.filled(), Allow: cfg.Allow, Scope: cfg.Scope, Reach: cfg.Reach,
+		Order: cfg.Order, Page: cfg.Page.filled(), Allow: cfg.Allow, Scope: cfg.Scope, Reach: cfg.Reach, Personal: cfg.Personal,
 		Nested: cfg.Nested, Numbers: cfg.Numbers, MaxBody: cfg.MaxBody, Logger: cfg.Logger,
 		hooks: hooksOf(cfg),
 	}

@@ -94,7 +94,11 @@ func (c *call) observed(w http.ResponseWriter) (done bool, problem *wire.Problem
 	if c.unobserved != "" {
 		return false, wire.NewProblem(http.StatusUnprocessableEntity, wire.CodeNotObservable, c.unobserved)
 	}
-	c.mark.Set(&mark.View{Name: c.Name, Key: c.keyNames(), Headers: []string{}, Scope: c.fingerprint()})
+	view := &mark.View{Name: c.Name, Key: c.keyNames(), Headers: []string{}}
+	if !c.Personal {
+		view.Scope = c.fingerprint()
+	}
+	c.mark.Set(view)
 	if c.mark.Evaluating && c.mark.Trial {
 		w.WriteHeader(http.StatusOK)
 	}

@@ -248,3 +248,18 @@ func TestStatementsAreUnderstood(t *testing.T) {
 		})
 	}
 }
+
+// TestPersonal: requests of equal scope share a list, unless lists are personal.
+func TestPersonal(t *testing.T) {
+	db, source := database(t)
+	cfg := whole(db, source, "posts")
+	for personal, shares := range map[bool]bool{false: true, true: false} {
+		cfg.Personal = personal
+		m := &mark.Mark{}
+		r := httptest.NewRequest(http.MethodGet, "/posts", nil)
+		mounted(t, cfg, "/posts").ServeHTTP(httptest.NewRecorder(), r.WithContext(mark.NewContext(r.Context(), m)))
+		if v := m.View(); v == nil || (v.Scope != "") != shares {
+			t.Errorf("personal %t: %+v", personal, v)
+		}
+	}
+}
