@@ -54,13 +54,30 @@ func freePort(t *testing.T) string {
 
 // output is what a program says.
 type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // has one element when there is more
+}
+
+// await waits until a part has been said.
+func (o *output) await(ctx context.Context, part string) bool {
+	for !strings.Contains(o.String(), part) {
+		select {
+		case <-o.written:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	select {
+	case o.written <- struct{}{}:
+	default:
+	}
 	return o.b.Write(p)
 }
 
@@ -73,7 +90,7 @@ func (o *output) String() string {
 // start runs a program until the test ends.
 func start(t *testing.T, command *exec.Cmd) *output {
 	t.Helper()
-	said := &output{}
+	said := &output{written: make(chan struct{}, 1)}
 	command.Stderr = said
 	if command.Stdout == nil {
 		command.Stdout = said
@@ -255,8 +272,8 @@ func through(t *testing.T, address string, log *output) {
 	if err := json.NewDecoder(answer.Body).Decode(&page); err != nil || page.Count != 2 || !strings.HasPrefix(page.Next, base+"/shop/api/posts?") {
 		t.Errorf("a page: %s %+v, %v; want a link under %s/shop", answer.Status, page, err, base)
 	}
-	if text := log.String(); !strings.Contains(text, "from=127.0.0.2:") || strings.Contains(text, "192.0.2.1") {
-		t.Errorf("the log does not name the client: %s", text)
+	if !log.await(ctx, "from=127.0.0.2:") || strings.Contains(log.String(), "192.0.2.1") {
+		t.Errorf("the log does not name the client: %s", log)
 	}
 
 	config := func(session string) follow.Config {
