@@ -74,21 +74,29 @@ func (c *call) replace(w http.ResponseWriter) *wire.Problem {
 	if !c.onlyNew() {
 		return c.alter(w, members, true)
 	}
+	// What may be made, and be known to be there, is another right than the one
+	// to alter.
+	making, problem := c.layout.begin(c.r, permit.Create)
+	if problem != nil {
+		return problem
+	}
+	making.at, making.values = c.at, c.values
+	return making.makeNamed(w, members)
+}
+
+// makeNamed makes the row that the path names.
+func (c *call) makeNamed(w http.ResponseWriter, members []given) *wire.Problem {
 	switch exist, err := c.exists(c.r.Context()); {
 	case err != nil:
 		return c.failed(w, "look for the row", err)
 	case exist:
 		return exists()
 	}
-	made, problem := c.layout.begin(c.r, permit.Create)
-	if problem != nil {
-		return problem
-	}
-	in := made.newInput(nil, nil)
+	in := c.newInput(nil, nil)
 	for i, at := range c.key {
 		in.put(&c.fields[at], c.values[i])
 	}
-	return made.insert(w, in, members)
+	return c.insert(w, in, members)
 }
 
 // patch sets what the body names of a row.
