@@ -85,6 +85,7 @@ type Config[Row any] struct {
 // Order says how a list can be ordered. The key is always its last term.
 type Order struct {
 	// Default is the order where a request asks for none; "-name" descends.
+	// Cursors have in them the values that a list is ordered by.
 	Default []string
 	// Allow lists the columns that ordering= takes.
 	Allow []string

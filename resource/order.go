@@ -46,10 +46,13 @@ func (l *layout) addOrder() error {
 	var order []term
 	for _, name := range l.Order.Default {
 		column, desc := strings.CutPrefix(name, "-")
-		if c := l.table.Column(column); c != nil {
-			order = append(order, term{c, desc})
-		} else {
+		switch c := l.table.Column(column); {
+		case c == nil:
 			errs = append(errs, l.unknownColumn("Order.Default", column))
+		case slices.Contains(l.Hidden, column) && slices.Contains(l.Page.Styles, ByCursor):
+			errs = append(errs, fmt.Errorf("Config.Order.Default: %q is hidden, and cursors have in them what a list is ordered by; leave ByCursor out of Page.Styles", column))
+		default:
+			order = append(order, term{c, desc})
 		}
 	}
 	l.order = l.total(order)
