@@ -254,6 +254,35 @@ func TestMount(t *testing.T) {
 	}
 }
 
+// TestMountEscaped: a prefix may be escaped, and clients may escape it in
+// another way.
+func TestMountEscaped(t *testing.T) {
+	db, source := database(t)
+	mux := http.NewServeMux()
+	make1(t, whole(db, source, "posts")).Mount(mux, "/api/%C3%9Cn%2Fi%2C%20x")
+	for _, prefix := range []string{"/api/%C3%9Cn%2Fi%2C%20x", "/api/%c3%9cn%2fi,%20x"} {
+		if status, body := get(t, mux, prefix+"/2"); status != 200 || !strings.HasPrefix(body, `{"id":2,`) {
+			t.Errorf("%s: %d %s", prefix, status, body)
+		}
+	}
+	if status, body := get(t, mux, "/api/%C3%9Cn/i,%20x/2"); status != 404 {
+		t.Errorf("two segments for one: %d %s", status, body)
+	}
+}
+
+// TestHiddenOrder: a cursor has in it what its list is ordered by.
+func TestHiddenOrder(t *testing.T) {
+	db, source := database(t)
+	cfg := whole(db, source, "posts")
+	cfg.Hidden, cfg.Filters = []string{"score"}, nil
+	cfg.Order = resource.Order{Default: []string{"-score"}}
+	if _, err := resource.New(cfg); err == nil || !strings.Contains(err.Error(), `Config.Order.Default: "score" is hidden`) {
+		t.Errorf("with cursors: %v", err)
+	}
+	cfg.Page.Styles = []resource.Style{resource.ByNumber}
+	make1(t, cfg)
+}
+
 func TestMethods(t *testing.T) {
 	db, source := database(t)
 	h := mounted(t, whole(db, source, "best"), "/best")
