@@ -84,13 +84,17 @@ func (in *input) wanted(f *field, whole bool) bool {
 	case in.current != nil:
 		return whole
 	}
-	return !f.column.Nullable && !f.column.Default && !f.column.Auto
+	return !in.nullable(f) && !f.column.Default && !f.column.Auto
 }
 
 // isKey reports whether a field is part of the key.
 func (l *layout) isKey(f *field) bool {
 	return slices.ContainsFunc(l.key, func(at int) bool { return &l.fields[at] == f })
 }
+
+// nullable reports whether a field may be null. Of a key nothing may, though
+// SQLite lets most keys be: nobody could name the row.
+func (l *layout) nullable(f *field) bool { return f.column.Nullable && !l.isKey(f) }
 
 // writable lists the fields that a body can have.
 func (in *input) writable() []string {
@@ -127,7 +131,7 @@ func (in *input) take(f *field, raw jsontext.Value) error {
 		return errKeyFixed
 	case err != nil:
 		return err
-	case v == nil && !f.column.Nullable && !(f.column.Auto && in.current == nil):
+	case v == nil && !in.nullable(f) && !(f.column.Auto && in.current == nil):
 		return errNull
 	}
 	if x, ok := v.(float64); ok && math.IsNaN(x) {

@@ -495,6 +495,43 @@ func TestWritesStayInScope(t *testing.T) {
 	equal(t, "notes", one(t, db, `SELECT group_concat(body) FROM notes`), "mine")
 }
 
+// TestPutMakesInItsScope: a row that a PUT makes is in the scope of what is
+// made, not of what is altered.
+func TestPutMakesInItsScope(t *testing.T) {
+	db, source := ruled(t)
+	cfg := whole(db, source, "seats")
+	cfg.Scope = func(_ *http.Request, action permit.Action) (where.Expr, error) {
+		if action == permit.Create {
+			return where.Eq("hall", "mine"), nil
+		}
+		return where.All(), nil
+	}
+	h := mounted(t, cfg, "/seats")
+	send(t, h, "PUT", "/seats/theirs,1", `{}`, "If-None-Match: *").want(t, "out of scope", 403, "")
+	send(t, h, "PUT", "/seats/mine,1", `{}`, "If-None-Match: *").want(t, "in scope", 201, "")
+	equal(t, "halls", one(t, db, `SELECT group_concat(hall) FROM seats WHERE seat = 1`), "a,b,mine")
+	cfg = whole(db, source, "seats")
+	cfg.Allow = permit.Only(permit.Read, permit.Update)
+	cfg.Scope = func(*http.Request, permit.Action) (where.Expr, error) { return where.Eq("hall", "mine"), nil }
+	h = mounted(t, cfg, "/seats")
+	send(t, h, "PUT", "/seats/a%2Cb,1", `{}`, "If-None-Match: *").want(t, "is there a row that is not mine", 403, "")
+}
+
+// TestKeysAreGiven: SQLite lets the columns of most keys be NULL; a row that
+// nobody could name is not made.
+func TestKeysAreGiven(t *testing.T) {
+	db, source := ruled(t)
+	if _, err := db.Exec(`CREATE TABLE words (word TEXT PRIMARY KEY, n INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	h := mounted(t, whole(db, source, "words"), "/words")
+	send(t, h, "POST", "/words", `{"n": 1}`).want(t, "no key", 400,
+		`{"status":400,"code":"invalid_fields","title":"Bad Request","detail":"word: is missing, and it has no default","errors":{"word":["is missing, and it has no default"]},"known":["word","n"]}`)
+	send(t, h, "POST", "/words", `{"word": null}`).want(t, "null", 400,
+		`{"status":400,"code":"invalid_fields","title":"Bad Request","detail":"word: null is not taken","errors":{"word":["null is not taken"]}}`)
+	send(t, h, "POST", "/words", `{"word": "a"}`).want(t, "a key", 201, `{"word":"a","n":null}`)
+}
+
 func TestPermitByAction(t *testing.T) {
 	db, source := ruled(t)
 	cfg := whole(db, source, "seats")
