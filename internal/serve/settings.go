@@ -339,6 +339,7 @@ func (s *Settings) check() error {
 			wrong("--origin %q: want an origin like https://app.example.org", origin)
 		}
 	}
+	errs = append(errs, s.checkEmpty())
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		wrong("--tls-cert and --tls-key belong together: one of them is missing")
 	}
@@ -358,6 +359,19 @@ func (s *Settings) check() error {
 	}
 	if err := s.checkListen(); err != nil {
 		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// checkEmpty refuses a guard that is there and says nothing, as a variable that
+// was never set leaves it: the server would be open, and nobody would know.
+func (s *Settings) checkEmpty() error {
+	var errs []error
+	guards := []string{"jwt-secret", "jwt-secret-file", "jwks", "jwt-issuer", "jwt-audience", "auth-header", "operator-token"}
+	for _, one := range s.all() {
+		if by := s.given[one.name]; by != "" && one.value.String() == "" && slices.Contains(guards, one.name) {
+			errs = append(errs, fmt.Errorf("%s is empty (%s): give it a value, or leave it out", key(one.name), by))
+		}
 	}
 	return errors.Join(errs...)
 }
