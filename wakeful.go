@@ -81,6 +81,11 @@ type Config struct {
 	// through the app, and what status it gets decides: 401 and 403 are no, 429
 	// and 5xx cannot tell.
 	Alive func(*http.Request) (bool, error)
+	// Expires says when the credentials of a request end by themselves, zero for
+	// never or where that is not known: they are tried then too, so that who
+	// follows with a token follows no longer than it is good. It must be quick,
+	// as a look at the token is, and take concurrent calls.
+	Expires func(*http.Request) time.Time
 	// Recheck is how often each subscriber's own credentials are tried at least
 	// while somebody follows with them; default 30 s. Equal ones of one observer
 	// are tried once. They are tried too when a client comes back or resumes,
@@ -224,7 +229,7 @@ func (s *Server) gatewayConfig(cfg Config) gateway.Config {
 	l := cfg.Limits
 	return gateway.Config{
 		Bus: cfg.Bus, Identity: cfg.Identity, Cookies: cfg.Cookies, Origins: cfg.Origins, Address: cfg.Address,
-		Alive: cfg.Alive, Recheck: cfg.Recheck,
+		Alive: cfg.Alive, Expires: cfg.Expires, Recheck: cfg.Recheck,
 		Prefix: cfg.Prefix, SocketPrefix: cfg.SocketPrefix,
 		SessionTTL: cfg.SessionTTL, V1SessionTTL: cfg.V1SessionTTL, Heartbeat: cfg.Heartbeat, Drain: cfg.Drain, PollWait: cfg.PollWait,
 		Secret: cfg.Secret, StateFile: cfg.StateFile, Logger: cfg.Logger, Events: s.events, Memory: s.memory,

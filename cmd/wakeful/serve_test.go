@@ -184,7 +184,7 @@ func TestServeRights(t *testing.T) {
 // TestServeTokenEnds: who follows with a token follows no longer than it is good.
 func TestServeTokenEnds(t *testing.T) {
 	file, _ := board(t)
-	s := startServe(t, append(secured(t, boardRules), "--db", file, "--recheck", "50ms", "--jwt-leeway", "0s")...)
+	s := startServe(t, append(secured(t, boardRules), "--db", file, "--recheck", "2m", "--jwt-leeway", "0s")...)
 	short := token(t, map[string]any{"sub": "ada", "exp": time.Now().Add(2 * time.Second).Unix()})
 	c := s.follower(t, "ada", short)
 	list, err := c.Get(t.Context(), "/api/posts")

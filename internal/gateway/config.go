@@ -37,6 +37,9 @@ type Config struct {
 	// error says that it cannot be told now. Default: what the app answers to
 	// the request.
 	Alive func(*http.Request) (bool, error)
+	// Expires says when the credentials of a request end by themselves, zero for
+	// never: they are tried then. It is asked with a lock held.
+	Expires func(*http.Request) time.Time
 	// Recheck is how often the credentials of each subscriber are tried at
 	// least. Default 30 s.
 	Recheck time.Duration

@@ -22,6 +22,7 @@ type grant struct {
 	proven    time.Time // when the app said last that the credentials are good
 	proof     uint64    // which doubt that came after (feed.doubted)
 	due       time.Time // when it is asked again
+	ends      time.Time // when they end by themselves, zero where that is not known
 	trial     *trial    // under way, nil for none
 	gating    bool      // some of the subscriptions wait for it
 	failures  int       // trials in a row that came to nothing
@@ -40,7 +41,7 @@ type survey struct {
 func (f *feed) grant(request *bus.Request, identity string) *grant {
 	t := f.grants[request.Credentials]
 	if t == nil {
-		t = &grant{request: request, identity: identity}
+		t = &grant{request: request, identity: identity, ends: f.gateway.expiry(request)}
 		if f.grants == nil {
 			f.grants = map[string]*grant{}
 		}

@@ -120,6 +120,21 @@ func (t *grant) prove(now time.Time, recheck time.Duration) {
 	if !t.gating {
 		t.due = now.Add(recheck/2 + rand.N(recheck/2))
 	}
+	if t.ends.After(now) && t.ends.Before(t.due) {
+		t.due = t.ends
+	}
+}
+
+// expiry says when the credentials of a request end by themselves.
+func (g *Gateway) expiry(request *bus.Request) time.Time {
+	if g.Expires == nil || request.Credentials == "" {
+		return time.Time{}
+	}
+	r, err := evaluation(context.Background(), request)
+	if err != nil {
+		return time.Time{}
+	}
+	return g.Expires(r)
 }
 
 // conduct asks the app in a goroutine of its own, a few at once, and then does

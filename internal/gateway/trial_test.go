@@ -355,6 +355,33 @@ func TestRechecksAreSpread(t *testing.T) {
 	}
 }
 
+// TestEndingCredentialsAreDueThen: also long before they are tried anyway.
+func TestEndingCredentialsAreDueThen(t *testing.T) {
+	now := time.Now()
+	g := &Gateway{}
+	g.Expires = func(r *http.Request) time.Time {
+		if tokenOf(r.Header) == "ann-1" {
+			return now.Add(time.Second)
+		}
+		return time.Time{}
+	}
+	f := &feed{gateway: g}
+	due := func(token string, at time.Time) time.Duration {
+		t := f.grant(&bus.Request{URL: "/a", Header: http.Header{"Authorization": {"Bearer " + token}}, Credentials: token}, "ann")
+		t.prove(at, time.Hour)
+		return t.due.Sub(at)
+	}
+	if wait := due("ann-1", now); wait != time.Second {
+		t.Errorf("due after %v, they end after 1 s", wait)
+	}
+	if wait := due("ann-1", now.Add(2*time.Second)); wait < time.Minute {
+		t.Errorf("due after %v, though they were good after their end", wait)
+	}
+	if wait := due("ann-2", now); wait < time.Minute {
+		t.Errorf("due after %v, they do not end", wait)
+	}
+}
+
 func TestAliveIsAsked(t *testing.T) {
 	var mu sync.Mutex
 	answer, err := true, error(nil)

@@ -145,7 +145,7 @@ func (s *Server) assemble() error {
 	}
 	base := s.settings.BasePath
 	s.live, err = wakeful.New(wakeful.Config{
-		Source: s.source, Identity: s.auth.Identity, Origins: s.settings.Origins, Recheck: s.settings.Recheck,
+		Source: s.source, Identity: s.auth.Identity, Origins: s.settings.Origins, Recheck: s.settings.Recheck, Expires: s.expires,
 		Prefix: base + "/api/queryobserver", SocketPrefix: base + "/ws/",
 		Drain: s.settings.Drain, StateFile: s.settings.StateFile, Memory: s.settings.Memory,
 		Logger: s.logger, Events: s.counts.Event,
@@ -167,6 +167,15 @@ func (s *Server) assemble() error {
 	app := s.live.Wrap(s.auth.Wrap(http.HandlerFunc(s.serveSite)))
 	s.handler = edge.Wrap(access.Wrap(s.healthy(origins.Wrap(s.routed(app)))))
 	return nil
+}
+
+// expires says when the proof that a request carries is over.
+func (s *Server) expires(r *http.Request) time.Time {
+	who, err := s.auth.Identify(r)
+	if err != nil {
+		return time.Time{} // it is no good already, as a trial will show
+	}
+	return who.Until
 }
 
 // Handler answers clients.
