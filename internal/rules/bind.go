@@ -137,8 +137,9 @@ func (r *Rules) bind(s *schema.Schema, t *schema.Table, e *entry) (*Table, error
 	bound := &Table{
 		Table: t, rules: rules, PageSize: e.pageSize, MaxPageSize: e.maxPageSize, Numbers: e.numbers,
 		Key: b.columns(e.key), Hidden: b.columns(e.hidden), ReadOnly: b.columns(e.readOnly),
-		Search: b.columns(e.search), Ordering: b.ordering(e.ordering),
+		Search: b.columns(e.search),
 	}
+	bound.Ordering = b.ordering(e.ordering, bound.Hidden)
 	if bound.PageSize == 0 && bound.MaxPageSize == 0 {
 		bound.PageSize, bound.MaxPageSize = r.otherwise.pageSize, r.otherwise.maxPageSize
 	}
@@ -182,11 +183,14 @@ func (b *binder) columns(n names) []string {
 }
 
 // ordering is columns, those that descend with a minus before them.
-func (b *binder) ordering(n names) []string {
+func (b *binder) ordering(n names, hidden []string) []string {
 	var found []string
 	for _, name := range n.list {
 		plain, descends := strings.CutPrefix(name, "-")
 		for _, c := range b.columns(names{n.at, []string{plain}}) {
+			if slices.Contains(hidden, c) {
+				b.errs = append(b.errs, n.at.Errorf("%q is hidden, and cursors have in them what a list is ordered by", c))
+			}
 			if descends {
 				c = "-" + c
 			}

@@ -271,6 +271,7 @@ func TestMistakes(t *testing.T) {
 		{"tables:\n  posts: {read: public}\n  POSTS: {read: public}", `line 3: tables: the table "posts" is there already`},
 		{"tables:\n  postz:\n    read: public", `line 2: tables.postz: there is no table or view "postz"; there are posts, teams`},
 		{"tables:\n  posts:\n    hidden: [secret]", `line 3: tables.posts.hidden: posts has no column "secret"; it has id, owner_id, score`},
+		{"tables:\n  posts:\n    hidden: [score]\n    ordering: [-score]", `line 4: tables.posts.ordering: "score" is hidden`},
 		{"tables:\n  posts:\n    ordering: [-scor]", `line 3: tables.posts.ordering: posts has no column "scor"`},
 		{"tables:\n  posts:\n    read: owner = claims.sub", `line 3: tables.posts.read: posts has no column "owner"; it has`},
 		{"tables:\n  posts:\n    read: owner_id__x = claims.sub", `owner_id of posts is no foreign key; there are team_id`},
