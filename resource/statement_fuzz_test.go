@@ -12,7 +12,7 @@ import (
 
 // fixedWords are all that statements which write consist of, beside names of the
 // schema and placeholders.
-var fixedWords = strings.Fields(`INSERT INTO VALUES DEFAULT RETURNING UPDATE SET DELETE FROM WHERE AND SELECT 1 LIMIT ( ) , = + ?`)
+var fixedWords = strings.Fields(`INSERT OR ABORT INTO VALUES DEFAULT RETURNING UPDATE SET DELETE FROM WHERE AND SELECT 1 LIMIT ( ) , = + ?`)
 
 // unfit returns the first part of a statement that is none of them, "" where
 // there is none.

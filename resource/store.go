@@ -120,9 +120,19 @@ func exactlyOne(ctx context.Context, conn *sql.Conn, text string, args []any) er
 	return nil
 }
 
+// unless has a write fail where a constraint of the table would take away the
+// rows that stand against it: they may be others' than the writer's. It is said
+// where it matters only, for it holds in the table's triggers too.
+func (l *layout) unless() string {
+	if l.table.Conflict {
+		return " OR ABORT"
+	}
+	return ""
+}
+
 // insertion is the statement that makes the row.
 func (in *input) insertion(returned []string) (text string, args []any) {
-	b := appendName([]byte("INSERT INTO "), in.table.Name)
+	b := appendName([]byte("INSERT"+in.unless()+" INTO "), in.table.Name)
 	first := true
 	for i, column := range in.columns {
 		if !in.set[i] {
@@ -152,7 +162,7 @@ func (in *input) insertion(returned []string) (text string, args []any) {
 
 // update is the statement that writes what is set, "" where nothing is.
 func (in *input) update(key []any) (text string, args []any) {
-	b := appendName([]byte("UPDATE "), in.table.Name)
+	b := appendName([]byte("UPDATE"+in.unless()+" "), in.table.Name)
 	for i, column := range in.columns {
 		if !in.set[i] {
 			continue

@@ -282,6 +282,22 @@ func TestWhatTheDatabaseRefuses(t *testing.T) {
 	send(t, h, "POST", "/late", `{"owner_id": 1}`).want(t, "after it", 201, `{"id":1,"owner_id":1}`)
 }
 
+// TestNothingIsReplaced: what a constraint says of rows that stand against a
+// write does not take away rows that the writer may not even see.
+func TestNothingIsReplaced(t *testing.T) {
+	db, source := ruled(t)
+	if _, err := db.Exec(`CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT UNIQUE On Conflict REPLACE, owner INTEGER);
+		INSERT INTO names VALUES (1, 'mine', 1), (2, 'theirs', 2)`); err != nil {
+		t.Fatal(err)
+	}
+	cfg := whole(db, source, "names")
+	cfg.Scope = func(*http.Request, permit.Action) (where.Expr, error) { return where.Eq("owner", 1), nil }
+	h := mounted(t, cfg, "/names")
+	send(t, h, "POST", "/names", `{"name": "theirs", "owner": 1}`).want(t, "make", 409, "")
+	send(t, h, "PATCH", "/names/1", `{"name": "theirs"}`).want(t, "alter", 409, "")
+	equal(t, "names", one(t, db, `SELECT group_concat(id || name) FROM names`), "1mine,2theirs")
+}
+
 func TestViewsAreRead(t *testing.T) {
 	db, source := ruled(t)
 	cfg := whole(db, source, "titles")

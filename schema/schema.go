@@ -62,6 +62,9 @@ type Table struct {
 	// Foreign keys that lead to a table there is, in the order of their
 	// declaration.
 	Foreign []ForeignKey
+	// Conflict: a constraint says what becomes of rows that stand against a
+	// write, as ON CONFLICT REPLACE does.
+	Conflict bool
 	// Unobserved is why changes of the table are not reported, "" where they
 	// are; Cure is what can be done about it. Of a view it is "": changes are
 	// reported of what it reads.

@@ -193,6 +193,7 @@ func tellSchema(conn driver.Conn, sch *layout) (*schema.Schema, error) {
 		}
 		if !told.View {
 			told.Unobserved, told.Cure = sch.uncovered(told.Name)
+			told.Conflict = strings.Contains(strings.ToLower(sch.told.Tables[readset.Fold(told.Name)].Definition), "conflict")
 		}
 	}
 	found.Tables = slices.DeleteFunc(found.Tables, func(t *schema.Table) bool { return slices.Contains(broken, t) })
