@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -311,6 +313,23 @@ func TestKeysRotate(t *testing.T) {
 	now.Add(25 * 3600)
 	if _, problem := identify(a, sign(t, jose.ES256, k.ec, "new", claims{"sub": "bob", "exp": int64(9_999_999_999)})); problem == nil || problem.Status != 503 {
 		t.Errorf("when they could not be read for a day: %v", problem)
+	}
+}
+
+// TestKeysTellNothing: what a URL of keys hides is not in the log.
+func TestKeysTellNothing(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close() // nobody answers there
+	var log bytes.Buffer
+	a, err := New(Config{JWKS: server.URL + "/keys?token=s3cret", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Ready(t.Context()) == nil || !strings.Contains(log.String(), "could not be read") {
+		t.Fatalf("keys that nobody has told: %s", log.String())
+	}
+	if strings.Contains(log.String(), "s3cret") {
+		t.Errorf("the log says %s", log.String())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -207,6 +208,10 @@ func (k *keys) load(ctx context.Context) ([]byte, error) {
 	}
 	answer, err := k.cfg.Client.Do(r)
 	if err != nil {
+		var of *url.Error // has the URL in it, with all that it may hide
+		if errors.As(err, &of) {
+			err = of.Err
+		}
 		return nil, err
 	}
 	defer answer.Body.Close()
