@@ -218,6 +218,8 @@ func (l *layout) addKey() error {
 	switch {
 	case len(l.key) == 0:
 		l.unobserved = fmt.Sprintf("%s has no primary key, so nothing tells its rows apart; give it one, or name one in Config.Key", l.table.Name)
+	case len(l.key) > 1 && l.named(wire.CompositeKey) != nil:
+		l.unobserved = fmt.Sprintf("%s has a column %s, which is what lists that are observed call a key of several columns", l.table.Name, wire.CompositeKey)
 	case l.table.Unobserved != "":
 		l.unobserved = fmt.Sprintf("%s %s: %s", l.table.Name, l.table.Unobserved, l.table.Cure)
 	}

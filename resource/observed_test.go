@@ -186,6 +186,13 @@ func TestWhatTheGatewayLearns(t *testing.T) {
 	if w.Code != http.StatusUnprocessableEntity || m.View() != nil || !strings.Contains(w.Body.String(), "not_observable") {
 		t.Errorf("a table without a key: %d %s", w.Code, w.Body)
 	}
+	if _, err := db.Exec(`CREATE TABLE pairs (a INTEGER, b INTEGER, _key TEXT, PRIMARY KEY (a, b))`); err != nil {
+		t.Fatal(err)
+	}
+	w = ask(mounted(t, whole(db, source, "pairs"), "/pairs"), "/pairs", &mark.Mark{})
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "_key") {
+		t.Errorf("a column that is called as keys are: %d %s", w.Code, w.Body)
+	}
 }
 
 // TestScope: what is not in it does not exist.

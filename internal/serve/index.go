@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/wakeful-dev/wakeful/wire"
@@ -60,6 +61,8 @@ func (m *mounted) unobserved() string {
 		return "nothing tells the rows of a view apart unless the rules name its key"
 	case len(m.keys()) == 0:
 		return "nothing tells its rows apart: it has no primary key"
+	case len(m.keys()) > 1 && m.Column(wire.CompositeKey) != nil && !slices.Contains(m.Hidden, wire.CompositeKey):
+		return "it has a column " + wire.CompositeKey + ", which is what lists that are followed call a key of several columns"
 	case m.Unobserved != "" && !m.View:
 		return m.Unobserved
 	}
