@@ -66,6 +66,9 @@ func Open(settings *Settings, logger *slog.Logger, version string) (_ *Server, e
 	if s.rules, err = s.effectiveRules(); err != nil {
 		return nil, err
 	}
+	if len(settings.TrustedProxies) > 0 && settings.Rules == nil && !s.auth.Required() && !settings.Insecure {
+		logger.Warn("nobody has to sign in and there are no rules: whoever reaches the trusted proxy may read and write everything")
+	}
 	if settings.TLSCert != "" {
 		if s.cert, err = newCertificate(settings.TLSCert, settings.TLSKey, logger); err != nil {
 			return nil, err
