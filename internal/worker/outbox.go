@@ -31,7 +31,9 @@ func (b *outbox) to(gateway string) *bus.Round {
 // empty forgets what has been sent.
 func (b *outbox) empty() {
 	for _, o := range b.doubted {
-		o.planned.doubted = false
+		if o.planned != nil { // its newest evaluation may have given no plan
+			o.planned.doubted = false
+		}
 	}
 	clear(b.doubted)
 	b.doubted = b.doubted[:0]

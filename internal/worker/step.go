@@ -192,6 +192,11 @@ const manyWait = "too many changes waited for it"
 // enqueue has a changeset stepped later.
 func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 	p := o.planned
+	if len(hits) >= o.most() { // and there may be more of them; only a list to be read comes here with so many
+		p.lost = true
+		w.unqueue(o)
+		return
+	}
 	part := &change.Changeset{Position: c.Position, Changes: make([]change.Change, len(hits))}
 	for i, at := range hits {
 		part.Changes[i] = c.Changes[at]
