@@ -89,7 +89,7 @@ func (n *nested) key(values []any, form func(predicate.Column, []byte, any) ([]b
 	for i, v := range values {
 		start := len(key)
 		var known predicate.Known
-		if key, known = form(n.Compare[i], key, v); known != predicate.IsKey {
+		if key, known = form(n.compare[i], key, v); known != predicate.IsKey {
 			return "", false
 		}
 		key = append(key, 0, byte(len(key)-start), byte((len(key)-start)>>8), byte((len(key)-start)>>16))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wakeful-dev/wakeful/internal/ivm"
+	"github.com/wakeful-dev/wakeful/predicate"
 	"github.com/wakeful-dev/wakeful/resource/value"
 	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/where"
@@ -40,8 +41,11 @@ type nested struct {
 	member []byte // `,"name":`
 	one    bool
 	table  *schema.Table
-	shown  []field
-	order  []term
+	// compare says how the database compares the columns that are equal; Compare
+	// how memory does with values as they are stored.
+	compare []predicate.Column
+	shown   []field
+	order   []term
 }
 
 func (l *layout) addNested() error {
@@ -135,13 +139,18 @@ func (n *nested) read(column string) int {
 
 func (l *layout) join(n *nested, inner, outer []string) error {
 	for i := range inner {
-		c := n.table.Column(inner[i])
-		if c == nil || l.table.Column(outer[i]) == nil {
+		c, to := n.table.Column(inner[i]), l.table.Column(outer[i])
+		if c == nil || to == nil {
 			return fmt.Errorf("the foreign key names columns that do not exist (%s, %s)", inner[i], outer[i])
 		}
 		n.Child = append(n.Child, n.read(inner[i]))
 		n.Parent = append(n.Parent, l.read(outer[i]))
-		n.Compare = append(n.Compare, where.Compares(c, l.schema))
+		as := where.Compares(c, l.schema)
+		n.compare = append(n.compare, as)
+		if as.Kind != where.Compares(to, l.schema).Kind {
+			as.Kind = predicate.Unfit // the database converts one to compare them
+		}
+		n.Compare = append(n.Compare, as)
 	}
 	return nil
 }

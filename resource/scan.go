@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func rowOf[Row any](l *layout, values []any) (Row, error) {
 	var row Row
 	if record, ok := any(&row).(*Record); ok {
-		record.Names, record.Values = l.columns[:len(l.fields)], values[:len(l.fields)]
+		record.Names, record.Values = l.columns[:len(l.fields)], unsigned(values[:len(l.fields)])
 		return row, nil
 	}
 	to := reflect.ValueOf(&row).Elem()
@@ -30,8 +31,26 @@ func rowOf[Row any](l *layout, values []any) (Row, error) {
 	return row, nil
 }
 
+// unsigned is values without a zero that has a sign. They stay as they are.
+func unsigned(values []any) []any {
+	signed := func(v any) bool { f, ok := v.(float64); return ok && f == 0 && math.Signbit(f) }
+	if !slices.ContainsFunc(values, signed) {
+		return values
+	}
+	values = slices.Clone(values)
+	for i, v := range values {
+		if signed(v) {
+			values[i] = 0.0
+		}
+	}
+	return values
+}
+
 // assign puts a stored value of a column into a Go variable.
 func assign(to reflect.Value, c *schema.Column, v any) error {
+	if f, ok := v.(float64); ok {
+		v = value.Unsigned(f)
+	}
 	t := to.Type()
 	if inner, ok := nullable(t); ok {
 		if v == nil {

@@ -87,7 +87,7 @@ func appendInteger(to []byte, of schema.Type, v int64, numbers Numbers) []byte {
 func isNumber(t schema.Type) bool { return t == schema.Integer || t == schema.Decimal }
 
 // appendFloat writes the shortest digits that give the same float again, and
-// always so that it can be told from an integer.
+// always so that it can be told from an integer. Zero has no sign.
 func appendFloat(to []byte, of schema.Type, v float64, numbers Numbers) []byte {
 	switch {
 	case math.IsNaN(v):
@@ -101,11 +101,21 @@ func appendFloat(to []byte, of schema.Type, v float64, numbers Numbers) []byte {
 	if quoted {
 		to = append(to, '"')
 	}
-	to = appendShortest(to, v)
+	to = appendShortest(to, Unsigned(v))
 	if quoted {
 		to = append(to, '"')
 	}
 	return to
+}
+
+// Unsigned is a float as clients are to see it: zero without a sign. SQLite
+// equates the two, and what its quote() says of a row, as logs of other
+// processes' writes do, is the same of both.
+func Unsigned(v float64) float64 {
+	if v == 0 {
+		return 0
+	}
+	return v
 }
 
 func appendShortest(to []byte, v float64) []byte {

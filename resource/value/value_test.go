@@ -40,7 +40,7 @@ func TestAppendJSON(t *testing.T) {
 		{schema.Float, 1e20, Plain, `100000000000000000000.0`},
 		{schema.Float, 1e21, Plain, `1e+21`},
 		{schema.Float, 1e-7, Plain, `1e-07`},
-		{schema.Float, math.Copysign(0, -1), Plain, `-0.0`},
+		{schema.Float, math.Copysign(0, -1), Plain, `0.0`},
 		{schema.Float, math.MaxFloat64, Plain, `1.7976931348623157e+308`},
 		{schema.Float, math.SmallestNonzeroFloat64, Plain, `5e-324`},
 		{schema.Float, math.NaN(), Plain, `"NaN"`},
