@@ -84,6 +84,7 @@ recheck: 5s
 memory: 64MiB
 auth_claim: [role=X-Role]
 jwt_secret: of the file, and thirty-two bytes long
+jwks: https://me:thirty-two@keys.example/
 `)
 	t.Setenv("WAKEFUL_CONFIG", file)
 	t.Setenv("WAKEFUL_LISTEN", "127.0.0.1:2222")
@@ -102,6 +103,7 @@ jwt_secret: of the file, and thirty-two bytes long
 		`auth_claim: ["role=X-Role"]`,
 		`drain: "3s" # default` + "\n",
 		"# jwt_secret: is set, by " + file,
+		"# jwks: is set, by " + file,
 	} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("settings lack %q:\n%s", line, out.String())

@@ -287,7 +287,7 @@ func (s *Settings) Print(w io.Writer) {
 	for _, one := range s.all() {
 		by := s.given[one.name]
 		switch {
-		case one.secret && by != "":
+		case (one.secret || hides(one.value.String())) && by != "":
 			fmt.Fprintf(w, "# %s: is set, by %s\n", key(one.name), by)
 		case one.secret || one.name == "config":
 		case one.value.String() == "":
@@ -298,6 +298,12 @@ func (s *Settings) Print(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s # %s\n", key(one.name), shown(one.value), by)
 		}
 	}
+}
+
+// hides reports whether a text is a URL with a password in it.
+func hides(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.User != nil
 }
 
 // shown is a value as YAML has it.
