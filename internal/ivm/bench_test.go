@@ -1,8 +1,10 @@
 package ivm_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -78,4 +80,45 @@ func benchStep(b *testing.B, plan *ivm.Plan, rows int, place func(int) int) {
 			b.Fatal(v.Read)
 		}
 	}
+}
+
+// BenchmarkFanOut is one row that gets another score, in each of 25 lists of 500
+// that overlap.
+func BenchmarkFanOut(b *testing.B) {
+	const lists, length, seen = 500, 250, 25
+	owners := length / 10
+	row := func(i int, score int64) []any { return []any{int64(i + 1), "the ware of a number", score} }
+	scores := make([]int64, lists*10)
+	for i := range scores {
+		scores[i] = rand.Int64N(1 << 40)
+	}
+	results := make([]*ivm.Result, lists)
+	for l := range results {
+		read := &ivm.Rows{Total: length}
+		for i := range owners * 10 {
+			at := (l*10 + i) % len(scores)
+			read.List = append(read.List, ivm.Row{Values: row(at, scores[at])})
+		}
+		slices.SortFunc(read.List, func(a, b ivm.Row) int { return cmp.Compare(b.Values[2].(int64), a.Values[2].(int64)) })
+		var err error
+		if results[l], err = ivm.New(benchPlan(0, 500), read); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	hits := []int{0}
+	for i := 0; b.Loop(); i++ {
+		at := i * 7919 % len(scores)
+		set := &change.Changeset{Changes: []change.Change{{Table: "ware", Kind: change.Update, Columns: benchColumns}}}
+		set.Changes[0].Old = row(at, scores[at])
+		scores[at] = rand.Int64N(1 << 40)
+		set.Changes[0].New = row(at, scores[at])
+		for j := range seen {
+			l := (at/10 - j + lists) % lists
+			if v := results[l].Step(set, hits); v.Read != "" || len(v.Ops) == 0 {
+				b.Fatal(v.Read)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*seen), "ns/list")
 }

@@ -36,6 +36,7 @@ type Result struct {
 
 	list  *diff.List
 	meta  []byte
+	state State  // that meta was made of, zero before the first step
 	space []byte // for sort keys
 	names naming
 	bytes int // of the rows in the tree
@@ -107,7 +108,7 @@ func (r *Result) Bytes() int {
 // What Go keeps beside the content, about.
 const (
 	resultBeside = 512
-	rowBeside    = 48
+	rowBeside    = 56
 	restBeside   = 80
 	valueBeside  = 16
 )
@@ -165,7 +166,7 @@ func (r *Result) sorted(rows *Rows) ([]row, error) {
 		if n := len(sorted); n > 0 && sorted[n-1].key >= key {
 			return nil, fmt.Errorf("ivm: rows %d and %d are in another order to the database than to the plan", i-1, i)
 		}
-		of := row{key: key}
+		of := row{place: placeOf(key)}
 		if !r.lean() {
 			of.rest = &rest{values: values}
 		}
@@ -284,8 +285,19 @@ func (r *Result) page() []byte {
 	if from < to {
 		state.First, state.Last = r.rows.at(from).rest.values, r.rows.at(to-1).rest.values
 	}
+	if r.meta != nil && state.same(&r.state) {
+		return r.meta
+	}
+	r.state = state
 	return p.Meta(state)
 }
+
+// same reports whether two states are one: rows that are held are not altered.
+func (s *State) same(of *State) bool {
+	return s.Total == of.Total && s.More == of.More && sameRow(s.First, of.First) && sameRow(s.Last, of.Last)
+}
+
+func sameRow(a, b []any) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 // window returns the places in the tree where the window begins and ends.
 func (r *Result) window() (from, to int) {

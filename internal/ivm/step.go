@@ -40,6 +40,7 @@ type stepping struct {
 	*Result
 	touches touches
 	out, in []placed
+	whole   bool // every row that is held stands in the window, before and after
 
 	touchRoom       [few]touch // for a few
 	outRoom, inRoom [few]placed
@@ -60,6 +61,7 @@ func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
 	if read = s.locate(); read != "" {
 		return Verdict{Read: read}
 	}
+	s.whole = s.holdsAll()
 	old := s.view()
 	s.enter()
 	if read = s.short(); read == "" {
@@ -281,7 +283,7 @@ func (s *stepping) enterNested() {
 }
 
 func (s *stepping) put(t *touch) {
-	of := row{key: t.key}
+	of := row{place: placeOf(t.key)}
 	if t.now && !s.lean() {
 		of.rest = &rest{values: slices.Clone(t.values)}
 	}

@@ -1,6 +1,8 @@
 package ivm
 
 import (
+	"cmp"
+	"encoding/binary"
 	"slices"
 	"sort"
 	"strings"
@@ -14,14 +16,34 @@ type tree struct{ root *node }
 // row is one row of the result. What the list of items does not have of it is
 // in rest, nil where that is nothing.
 type row struct {
-	key  string
+	place
 	rest *rest
+}
+
+// place is a sort key, and its first bytes where no pointer has to be followed:
+// they decide nearly always, and the keys of a crowd of lists are in no cache.
+type place struct {
+	lead uint64
+	key  string
+}
+
+func placeOf(key string) place {
+	var lead [8]byte
+	copy(lead[:], key)
+	return place{binary.BigEndian.Uint64(lead[:]), key}
+}
+
+func (p *place) compare(q *place) int {
+	if p.lead != q.lead {
+		return cmp.Compare(p.lead, q.lead)
+	}
+	return strings.Compare(p.key, q.key)
 }
 
 // node has rows, or other nodes.
 type node struct {
-	low  string // no key of it is less, and each in the node before it is
-	n    int    // rows
+	low  place // no key of it is less, and each in the node before it is
+	n    int   // rows
 	kids []*node
 	rows []row
 }
@@ -36,7 +58,7 @@ func newTree(rows []row) tree {
 	const full = fanout * 3 / 4
 	var level []*node
 	for part := range slices.Chunk(rows, full) {
-		level = append(level, &node{low: part[0].key, n: len(part), rows: slices.Clone(part)})
+		level = append(level, &node{low: part[0].place, n: len(part), rows: slices.Clone(part)})
 	}
 	for len(level) > 1 {
 		var above []*node
@@ -63,15 +85,15 @@ func (t *tree) len() int { return t.root.n }
 
 // rank returns how many rows have lesser keys, and whether there is one of key.
 func (t *tree) rank(key string) (before int, found bool) {
-	n := t.root
+	n, of := t.root, placeOf(key)
 	for n.kids != nil {
-		kid := n.kid(key)
+		kid := n.kid(&of)
 		for _, left := range n.kids[:kid] {
 			before += left.n
 		}
 		n = n.kids[kid]
 	}
-	i, found := n.find(key)
+	i, found := n.find(&of)
 	return before + i, found
 }
 
@@ -90,11 +112,11 @@ func (t *tree) at(i int) *row {
 
 // get returns the row of a key, nil for none.
 func (t *tree) get(key string) *row {
-	n := t.root
+	n, of := t.root, placeOf(key)
 	for n.kids != nil {
-		n = n.kids[n.kid(key)]
+		n = n.kids[n.kid(&of)]
 	}
-	if i, found := n.find(key); found {
+	if i, found := n.find(&of); found {
 		return &n.rows[i]
 	}
 	return nil
@@ -109,7 +131,8 @@ func (t *tree) insert(r row) {
 
 // remove takes out the row of a key that is there, and returns it.
 func (t *tree) remove(key string) row {
-	gone := t.root.remove(key)
+	of := placeOf(key)
+	gone := t.root.remove(&of)
 	for len(t.root.kids) == 1 {
 		t.root = t.root.kids[0]
 	}
@@ -120,21 +143,22 @@ func (t *tree) remove(key string) row {
 }
 
 // kid is the place of the node that has a key, or would have it.
-func (n *node) kid(key string) int {
-	return max(0, sort.Search(len(n.kids), func(i int) bool { return n.kids[i].low > key })-1)
+func (n *node) kid(of *place) int {
+	return max(0, sort.Search(len(n.kids), func(i int) bool { return n.kids[i].low.compare(of) > 0 })-1)
 }
 
-func (n *node) find(key string) (int, bool) {
-	return slices.BinarySearchFunc(n.rows, key, func(r row, key string) int { return strings.Compare(r.key, key) })
+func (n *node) find(of *place) (int, bool) {
+	i := sort.Search(len(n.rows), func(i int) bool { return n.rows[i].compare(of) >= 0 })
+	return i, i < len(n.rows) && n.rows[i].key == of.key
 }
 
 func (n *node) insert(r row) (right *node) {
-	if n.n == 0 || r.key < n.low {
-		n.low = r.key
+	if n.n == 0 || r.compare(&n.low) < 0 {
+		n.low = r.place
 	}
 	n.n++
 	if n.kids == nil {
-		i, _ := n.find(r.key)
+		i, _ := n.find(&r.place)
 		n.rows = slices.Insert(n.rows, i, r)
 		if len(n.rows) <= fanout {
 			return nil
@@ -143,9 +167,9 @@ func (n *node) insert(r row) (right *node) {
 		clear(n.rows[fanout/2:])
 		n.rows = n.rows[:fanout/2]
 		n.n -= len(rest)
-		return &node{low: rest[0].key, n: len(rest), rows: rest}
+		return &node{low: rest[0].place, n: len(rest), rows: rest}
 	}
-	i := n.kid(r.key)
+	i := n.kid(&r.place)
 	split := n.kids[i].insert(r)
 	if split == nil {
 		return nil
@@ -160,16 +184,16 @@ func (n *node) insert(r row) (right *node) {
 	return right
 }
 
-func (n *node) remove(key string) row {
+func (n *node) remove(of *place) row {
 	n.n--
 	if n.kids == nil {
-		i, _ := n.find(key)
+		i, _ := n.find(of)
 		gone := n.rows[i]
 		n.rows = slices.Delete(n.rows, i, i+1)
 		return gone
 	}
-	i := n.kid(key)
-	gone := n.kids[i].remove(key)
+	i := n.kid(of)
+	gone := n.kids[i].remove(of)
 	switch {
 	case n.kids[i].n == 0:
 		n.kids = slices.Delete(n.kids, i, i+1)

@@ -8,15 +8,22 @@ import (
 // span is where the window lies.
 type span struct {
 	from, to    int    // places in the tree
-	first, last string // sort keys, where it is not empty
+	first, last string // sort keys, where it is not empty, and moves
 }
 
-func (r *Result) view() span {
-	var s span
-	if s.from, s.to = r.window(); s.from < s.to {
-		s.first, s.last = r.rows.at(s.from).key, r.rows.at(s.to-1).key
+func (s *stepping) view() span {
+	var now span
+	if now.from, now.to = s.window(); now.from < now.to && !s.whole {
+		now.first, now.last = s.rows.at(now.from).key, s.rows.at(now.to-1).key
 	}
-	return s
+	return now
+}
+
+// holdsAll reports whether the window begins with the first row and has room
+// for all that are held, whatever is touched.
+func (s *stepping) holdsAll() bool {
+	p := s.plan
+	return p.Offset == 0 && (p.Limit == 0 || s.rows.len()+len(s.touches.list) <= p.Limit)
 }
 
 // compare finds the items that leave the window, come into it, or may have
@@ -40,8 +47,10 @@ func (s *stepping) compare(old span) string {
 			}
 		}
 	}
-	if read := s.shift(old, now); read != "" {
-		return read
+	if !s.whole {
+		if read := s.shift(old, now); read != "" {
+			return read
+		}
 	}
 	byPlace := func(a, b placed) int { return a.at - b.at }
 	slices.SortFunc(s.out, byPlace)
