@@ -149,10 +149,17 @@ type Round struct {
 	// whose credentials were not tried since. Rights of others than those whose
 	// credentials the observer was evaluated with may rest on other rows of the
 	// same tables: which rows it were does not matter.
-	Doubted  []string        `json:"doubted,omitempty"`
+	Doubted  []*Doubt        `json:"doubted,omitempty"`
 	Changes  []*wire.Changes `json:"changes,omitempty"`
 	Closed   []wire.Closed   `json:"closed,omitempty"`
 	Progress *wire.Progress  `json:"progress,omitempty"`
+}
+
+// Doubt is one observer of whose rights something has changed.
+type Doubt struct {
+	Observer string `json:"observer"`
+	// At is the commit that changed it, "" where it was several or is not known.
+	At change.Position `json:"at,omitempty"`
 }
 
 func (*Observe) body()  {}

@@ -64,7 +64,7 @@ func TestSizes(t *testing.T) {
 		&Observed{Resumed: &Resumed{Changes: heavy().(*Round).Changes}},
 		&Observe{Request: Request{URL: long}},
 		&Observe{Scope: long},
-		&Round{Doubted: make([]string, 1000)},
+		&Round{Doubted: make([]*Doubt, 1000)},
 		&Observe{Request: Request{Header: map[string][]string{"X": {long}}}},
 	} {
 		if n := sizeOf(body); n < len(long) {

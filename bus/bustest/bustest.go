@@ -142,7 +142,7 @@ func bodies() []bus.Body {
 		&bus.Leave{Observer: "o"},
 		&bus.Round{},
 		&bus.Round{
-			Doubted:  []string{"o", "r"},
+			Doubted:  []*bus.Doubt{{Observer: "o", At: "positionpositionposition"}, {Observer: "r"}},
 			Changes:  []*wire.Changes{changes, {Observer: "q"}},
 			Closed:   []wire.Closed{{Observer: "o", Code: wire.CodeLimit, Detail: "d"}},
 			Progress: &wire.Progress{Position: "p", Whole: true, Behind: []string{"o"}},

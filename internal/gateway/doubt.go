@@ -14,7 +14,8 @@ import (
 // A trial that passes says what its credentials may see at some moment after
 // the answer or the doubt that it was begun behind; every later doubt comes over
 // the bus before what made it. So between a proof and what is shown by it there
-// is no commit that changed the rights. Where the gateway may have missed a
+// is no commit that changed the rights. What trials themselves commit does not
+// count (ownCommits): a GET that alters rights is found by a recheck. Where the gateway may have missed a
 // doubt, because it did not follow the observer or messages were lost, all is
 // in doubt again when the worker answers.
 

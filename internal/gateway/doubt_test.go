@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/diff"
+	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -213,6 +217,7 @@ func TestMuchInDoubt(t *testing.T) {
 		if !stays {
 			k.move("bob", "blue")
 			h.worker.doubt()
+			h.observe("/a", "s2", ann) // it has come, before the trial ends that proves the time before it
 		}
 		close(stop.goes)
 		c := h.dial("s1", version1, bob)
@@ -233,6 +238,39 @@ func TestMuchInDoubt(t *testing.T) {
 		}
 		if len(removed) != 3 {
 			t.Errorf("removed were %v, want the three that were shown", removed)
+		}
+	}
+}
+
+// TestTrialsThatWrite: an app writes at each request what rights rest on, as when
+// it notes when its users were seen last. Its trials doubt nobody's rights.
+func TestTrialsThatWrite(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		var h *house
+		k := &clubs{of: map[string]string{"ann": "red", "bob": "red"}, tried: map[string]int{}}
+		h = newHouse(t, Config{
+			Identity: func(r *http.Request) (string, error) { return tokenOf(r.Header), nil },
+		}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if m := mark.From(r.Context()); m != nil && m.Trial {
+				h.worker.commit(readset.WritesFrom(r.Context()), late)
+			}
+			k.ServeHTTP(w, r)
+		}))
+		h.worker.lists["/a red"] = items("1:x")
+		one, two := h.begin("s1", ann), h.begin("s2", bob)
+		h.observe("/a", "s1", ann)
+		h.observe("/a", "s2", bob)
+		for i := range 5 {
+			h.worker.doubt()
+			h.worker.set(map[string][]diff.Item{"/a red": items(fmt.Sprint("1:", i))})
+			for _, c := range []*client{one, two} {
+				if f, _ := c.until("changes"); f.Seq != uint64(i)+1 {
+					t.Fatalf("late %t: after doubt %d came %s", late, i, f.raw)
+				}
+			}
+		}
+		if n := k.tries("ann") + k.tries("bob"); !late && n > 40 {
+			t.Errorf("%d trials for five doubts about two", n)
 		}
 	}
 }

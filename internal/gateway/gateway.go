@@ -82,6 +82,7 @@ type Gateway struct {
 	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
 	lostSwept time.Time
 
+	own      ownCommits
 	doubts   atomic.Uint64 // of rights so far, of all feeds
 	wakeMark atomic.Uint64
 	told     atomic.Uint64   // progress messages of the worker so far
@@ -199,8 +200,8 @@ func (g *Gateway) receive(_, _ string, body bus.Body) {
 // round, then how far it goes, and only then wakes who has something to send, so
 // that both leave in one write.
 func (g *Gateway) applyRound(r *bus.Round) {
-	for _, observer := range r.Doubted {
-		if f := g.feed(observer); f != nil {
+	for _, d := range r.Doubted {
+		if f := g.feed(d.Observer); f != nil && !g.own.has(d.At) {
 			f.doubt()
 		}
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/mark"
+	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -112,7 +114,7 @@ func (w *fakeWorker) answer(m *bus.Observe, path string) *bus.Observed {
 func (w *fakeWorker) pos() change.Position { return change.NewPosition("testtest", w.position) }
 
 func (w *fakeWorker) send(body bus.Body) {
-	if err := w.link.Send("gateway", body); err != nil {
+	if err := w.link.Send("gateway", body); err != nil && !errors.Is(err, bus.ErrStopped) { // the test is over
 		w.t.Error(err)
 	}
 }
@@ -124,7 +126,7 @@ func (w *fakeWorker) set(lists map[string][]diff.Item) change.Position {
 	w.position++
 	round := &bus.Round{Progress: &wire.Progress{Position: w.pos(), Whole: true}}
 	if w.owed {
-		round.Doubted, w.owed = w.followed(), false
+		round.Doubted, w.owed = w.allInDoubt(""), false
 	}
 	for path, list := range lists {
 		w.lists[path] = list
@@ -143,7 +145,32 @@ func (w *fakeWorker) doubt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.position++
-	w.send(&bus.Round{Doubted: w.followed()})
+	w.send(&bus.Round{Doubted: w.allInDoubt("")})
+}
+
+// commit says that a request has committed what all rights rest on. late has
+// the request hear of it after the gateway.
+func (w *fakeWorker) commit(writes *readset.Writes, late bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	writes.Begin()
+	w.position++
+	at := w.pos()
+	if !late {
+		writes.End(at)
+	}
+	w.send(&bus.Round{Doubted: w.allInDoubt(at)})
+	if late {
+		writes.End(at)
+	}
+}
+
+func (w *fakeWorker) allInDoubt(at change.Position) []*bus.Doubt {
+	var list []*bus.Doubt
+	for _, observer := range w.followed() {
+		list = append(list, &bus.Doubt{Observer: observer, At: at})
+	}
+	return list
 }
 
 // doubtLater says it with the next diffs.

@@ -20,6 +20,9 @@ const (
 	provenFor = time.Second
 	// trialWait is how long the app may take to say it.
 	trialWait = 10 * time.Second
+	// trialGap is the first of the waits before the app is asked again because
+	// rights were doubted while it was asked; each is twice the one before.
+	trialGap = time.Millisecond
 	// maxTrials bounds how many questions the app is asked at once.
 	maxTrials = 8
 )
@@ -148,8 +151,13 @@ func (g *Gateway) conduct(f *feed, t *grant, tr *trial) {
 		case <-g.leaving:
 			return
 		}
-		for g.hear(f, t, tr) && !f.settle(t, tr) {
+		for wait := trialGap; g.hear(f, t, tr) && !f.settle(t, tr); wait = min(2*wait, time.Second) {
 			// Rights were doubted while the app was asked.
+			select {
+			case <-time.After(wait):
+			case <-g.leaving:
+				return
+			}
 		}
 	})
 	if !begun {
@@ -200,6 +208,8 @@ func (g *Gateway) inquire(ctx context.Context, request *bus.Request, scope strin
 			said = trial{}
 		}
 	}()
+	ctx, end := g.own.during(ctx)
+	defer end()
 	r, err := evaluation(ctx, request)
 	if err != nil {
 		return trial{}

@@ -342,7 +342,8 @@ func (b *board) hear(body bus.Body) {
 			b.note(m.Snapshot.Position, nil, m.Snapshot.Observer)
 		}
 	case *bus.Round:
-		for _, id := range m.Doubted {
+		for _, d := range m.Doubted {
+			id := d.Observer
 			b.doubts[id]++
 			b.last[id] = shown{since: b.last[id].since, doubted: b.db.Position()}
 		}

@@ -54,7 +54,7 @@ func (w *Worker) restart(from change.Position) {
 	w.streaming = true
 	w.cfg.Events.Record(event.Event{Kind: event.SourceBack})
 	for _, o := range w.observers {
-		w.suspect(o, "")
+		w.suspect(o, "", false)
 		w.markDirty(o, trigger{kind: byRestart})
 	}
 }
@@ -154,7 +154,7 @@ func (w *Worker) catchUp(o *live) {
 	}
 	changes, complete := w.recent.after(o.stamp)
 	if !complete {
-		w.suspect(o, "")
+		w.suspect(o, "", false)
 		w.markDirty(o, trigger{kind: byUnknown})
 		return
 	}

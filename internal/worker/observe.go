@@ -133,7 +133,7 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 	}
 	w.send(waiting.gateway, observed)
 	if doubted {
-		w.send(waiting.gateway, &bus.Round{Doubted: []string{o.ID}})
+		w.send(waiting.gateway, &bus.Round{Doubted: []*bus.Doubt{{Observer: o.ID}}})
 	}
 }
 

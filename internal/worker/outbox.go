@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -32,7 +33,7 @@ func (b *outbox) to(gateway string) *bus.Round {
 func (b *outbox) empty() {
 	for _, o := range b.doubted {
 		if o.planned != nil { // its newest evaluation may have given no plan
-			o.planned.doubted = false
+			o.planned.doubted = nil
 		}
 	}
 	clear(b.doubted)
@@ -50,16 +51,24 @@ func (w *Worker) hold(o *live, c *wire.Changes) {
 }
 
 // doubt tells those who follow the observer that something has changed that
-// rights rest on. It leaves with the next diff at the latest.
-func (w *Worker) doubt(o *live) {
-	if o.planned.doubted || len(o.followers) == 0 || planted.Is(planted.DoubtForgotten) {
+// rights rest on, by the commit at a position, "" where it is not one that is
+// known. It leaves with the next diff at the latest.
+func (w *Worker) doubt(o *live, at change.Position) {
+	if len(o.followers) == 0 || planted.Is(planted.DoubtForgotten) {
 		return
 	}
-	o.planned.doubted = true
+	if d := o.planned.doubted; d != nil {
+		if d.At != at {
+			d.At = ""
+		}
+		return
+	}
+	d := &bus.Doubt{Observer: o.ID, At: at}
+	o.planned.doubted = d
 	w.out.doubted = append(w.out.doubted, o)
 	for _, gateway := range o.followers {
 		message := w.out.to(gateway)
-		message.Doubted = append(message.Doubted, o.ID)
+		message.Doubted = append(message.Doubted, d)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
@@ -50,7 +51,7 @@ type planned struct {
 	wider  int       // the reserve of the newest read, 0 for the usual one
 	readAt time.Time // when that was
 
-	doubted  bool              // it is named in the outbox
+	doubted  *bus.Doubt        // in the outbox, nil where none is
 	suspects []change.Position // of changes of rights that came while the view ran: it may have made them
 }
 
@@ -259,17 +260,17 @@ func outOfScope() *observer.Verdict {
 // rights are in doubt: one that begins to follow has to be told too.
 func (o *live) inDoubt() bool {
 	p := o.planned
-	return p != nil && (p.doubted || len(p.suspects) > 0 || o.dirty && p.read == "")
+	return p != nil && (p.doubted != nil || len(p.suspects) > 0 || o.dirty && p.read == "")
 }
 
 // suspect notes a change of what rights rest on. While the view runs it may be
 // its own: who it is shown to is told when that is known, before the next diff.
-func (w *Worker) suspect(o *live, at change.Position) {
+func (w *Worker) suspect(o *live, at change.Position, maybeOwn bool) {
 	p := o.planned
 	switch {
-	case p == nil || at != "" && o.isOwn(at):
-	case o.running == nil || o.running.read != "" || at == "" || len(p.suspects) >= maxCauses:
-		w.doubt(o)
+	case p == nil || maybeOwn && o.isOwn(at):
+	case o.running == nil || o.running.read != "" || !maybeOwn || len(p.suspects) >= maxCauses:
+		w.doubt(o, at)
 	default:
 		p.suspects = append(p.suspects, at)
 	}
@@ -280,8 +281,10 @@ func (w *Worker) clearSuspects(o *live) {
 	if o.planned == nil || len(o.planned.suspects) == 0 {
 		return
 	}
-	if slices.ContainsFunc(o.planned.suspects, func(at change.Position) bool { return !o.isOwn(at) }) {
-		w.doubt(o)
+	for _, at := range o.planned.suspects {
+		if !o.isOwn(at) {
+			w.doubt(o, at)
+		}
 	}
 	o.planned.suspects = nil
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"testing"
 
+	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
 )
 
@@ -30,9 +31,9 @@ func TestQueueIsWholeOrLost(t *testing.T) {
 // TestDoubtOutlivesThePlan: between a doubt and its message the view may have
 // said that no plan keeps it.
 func TestDoubtOutlivesThePlan(t *testing.T) {
-	still := &live{planned: &planned{doubted: true}}
+	still := &live{planned: &planned{doubted: &bus.Doubt{}}}
 	b := outbox{doubted: []*live{{}, still}}
-	if b.empty(); len(b.doubted) != 0 || still.planned.doubted {
+	if b.empty(); len(b.doubted) != 0 || still.planned.doubted != nil {
 		t.Error("the doubt is not over")
 	}
 }

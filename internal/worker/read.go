@@ -228,7 +228,7 @@ func (w *Worker) readFailed(o *live, r *run, err error) {
 		w.cfg.Events.Record(event.Event{Kind: event.ReadFailed, View: o.viewName(), Observer: short(o.ID), Detail: err.Error()})
 	}
 	o.rememberRead(r, 0, code)
-	w.doubt(o)
+	w.doubt(o, "")
 	w.markDirty(o, trigger{kind: byRetry, position: r.since})
 	o.planned.read, o.planned.last = "", err.Error()
 }

@@ -39,11 +39,11 @@ func (w *Worker) find(c *change.Changeset) {
 		switch to.part {
 		case ofView:
 			if o.planned != nil {
-				w.suspect(o, w.maybeOwn(o, c))
+				w.suspect(o, c.Position, w.maybeOwn(o, c))
 			}
 			w.touch(o, c)
 		case ofRights:
-			w.suspect(o, w.maybeOwn(o, c))
+			w.suspect(o, c.Position, w.maybeOwn(o, c))
 		case ofRows:
 			p := o.planned
 			if len(p.hits) == 0 {
@@ -65,13 +65,9 @@ func (w *Worker) find(c *change.Changeset) {
 	w.steps.touched = w.steps.touched[:0]
 }
 
-// maybeOwn is the position of a changeset that a run in flight may have made
-// itself, "" of one that it did not.
-func (w *Worker) maybeOwn(o *live, c *change.Changeset) change.Position {
-	if o.running != nil && o.running.contains(c) {
-		return ""
-	}
-	return c.Position
+// maybeOwn reports whether a run in flight may have made a changeset itself.
+func (w *Worker) maybeOwn(o *live, c *change.Changeset) bool {
+	return o.running == nil || !o.running.contains(c)
 }
 
 // touchRows takes in a changeset that touches what the rows of a list were read
@@ -82,7 +78,7 @@ func (w *Worker) touchRows(o *live, c *change.Changeset, hits []int) {
 	case o.ended || o.stamp == nil || o.stamp.Contains(c):
 	case p.result == nil || c.Everything:
 		if c.Everything {
-			w.suspect(o, "")
+			w.suspect(o, "", false)
 		}
 		w.touch(o, c)
 	case o.running != nil && o.running.contains(c):
@@ -281,7 +277,7 @@ func (w *Worker) lookAgain(o *live, c *change.Changeset) {
 	p := o.planned
 	own := o.isOwn(c.Position)
 	if !own && (affected.Touches(o.reads, c) || affected.Touches(p.rights, c)) {
-		w.doubt(o)
+		w.doubt(o, c.Position)
 	}
 	if !own && affected.Touches(o.reads, c) {
 		w.markDirty(o, trigger{byAgain, c.Position, tableOf(c), w.noted})
