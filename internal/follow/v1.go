@@ -21,6 +21,7 @@ type ClientV1 struct {
 	queued map[string][]message
 	gone   map[string]bool // unsubscribed, and told so
 	asking int             // GETs that are not answered
+	closed map[string]bool // while some were not: the answer may be of a list that has ended
 	socket *socket
 	ended  *CloseError
 	late   late
@@ -44,6 +45,7 @@ func NewClientV1(c Config) *ClientV1 {
 		lists:   map[string]*List{},
 		queued:  map[string][]message{},
 		gone:    map[string]bool{},
+		closed:  map[string]bool{},
 	}
 }
 
@@ -85,6 +87,10 @@ func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
 	defer c.mu.Unlock()
 	defer c.turn()
 	c.asking--
+	closed := err == nil && c.closed[answer.Observer]
+	if c.asking == 0 {
+		clear(c.closed)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +110,9 @@ func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
 	delete(c.queued, answer.Observer)
 	for i := range queued {
 		c.apply(list, &queued[i])
+	}
+	if closed && !list.Ended { // which of the two came first nobody can tell
+		list.Ended, list.Why = true, "closed while it was asked for"
 	}
 	return list, nil
 }
@@ -197,6 +206,9 @@ func (c *ClientV1) take(text []byte) {
 	}
 	if c.gone[m.Observer] && c.asking == 0 {
 		c.late.add(fmt.Errorf("follow: %s of %s after its unsubscribe was answered", m.Msg, m.Observer))
+	}
+	if m.Msg == "closed" && c.asking > 0 {
+		c.closed[m.Observer] = true
 	}
 	list := c.lists[m.Observer]
 	if list == nil {

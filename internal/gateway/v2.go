@@ -59,6 +59,7 @@ func (s *session) nextV2(k coding, sub *sub) []byte {
 	}
 	st := sub.feed.state.Load()
 	if st == nil {
+		s.unsure = true
 		return nil // it is being closed, which says so itself
 	}
 	reason := sub.fallen

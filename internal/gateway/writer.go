@@ -218,6 +218,7 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 	}
 	// Loaded before the last look at ready: what it covers was marked before.
 	p := s.gateway.progress.Load()
+	s.unsure = false
 	for len(s.ready) > 0 && len(buf) < fillTarget && direct == nil {
 		sub, done := s.ready[0], false
 		if sub.gated {
@@ -233,7 +234,7 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 			s.dequeue()
 		}
 	}
-	if len(s.ready) > 0 || direct != nil {
+	if len(s.ready) > 0 || direct != nil || s.unsure {
 		return buf, direct
 	}
 	return s.appendTail(c, buf, p), nil

@@ -233,6 +233,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		for _, task := range w.inbox.take() {
 			task()
 		}
+		if ctx.Err() != nil {
+			break // evaluations ended with it, and were not taken in: nothing can be told any more
+		}
 		timer.Reset(w.step(time.Now()))
 	}
 	w.runs.Wait()
