@@ -154,7 +154,7 @@ func merged(stored, of schema.Type) schema.Type {
 
 func (l *layout) addField(f field) {
 	f.member = append(wire.AppendString(nil, f.name), ':')
-	f.place = l.read(f.column.Name)
+	f.place = placed(&l.columns, f.column.Name)
 	f.numbers = l.Numbers
 	if f.numbers == value.BigAsText && slices.Contains(l.keyColumns(), f.column.Name) {
 		f.numbers = value.AllAsText // keys are of one type
@@ -163,12 +163,13 @@ func (l *layout) addField(f field) {
 	l.fields = append(l.fields, f)
 }
 
-// read returns the place of a column among those that are read.
-func (l *layout) read(column string) int {
-	i := slices.Index(l.columns, column)
+// placed returns the place of a column among those that are read, to which it
+// is added.
+func placed(columns *[]string, column string) int {
+	i := slices.Index(*columns, column)
 	if i < 0 {
-		i = len(l.columns)
-		l.columns = append(l.columns, column)
+		i = len(*columns)
+		*columns = append(*columns, column)
 	}
 	return i
 }

@@ -123,18 +123,9 @@ func (n *nested) addColumns(cfg *Nested) error {
 			return fmt.Errorf("field Columns: %s has no column %q; it has %s", n.table.Name, name, listed(n.table.Names()))
 		}
 		text := member(name)[1:]
-		n.shown = append(n.shown, field{name: name, member: text, column: *c, place: n.read(name), direct: true})
+		n.shown = append(n.shown, field{name: name, member: text, column: *c, place: placed(&n.Columns, name), direct: true})
 	}
 	return nil
-}
-
-func (n *nested) read(column string) int {
-	i := slices.Index(n.Columns, column)
-	if i < 0 {
-		i = len(n.Columns)
-		n.Columns = append(n.Columns, column)
-	}
-	return i
 }
 
 func (l *layout) join(n *nested, inner, outer []string) error {
@@ -143,8 +134,8 @@ func (l *layout) join(n *nested, inner, outer []string) error {
 		if c == nil || to == nil {
 			return fmt.Errorf("the foreign key names columns that do not exist (%s, %s)", inner[i], outer[i])
 		}
-		n.Child = append(n.Child, n.read(inner[i]))
-		n.Parent = append(n.Parent, l.read(outer[i]))
+		n.Child = append(n.Child, placed(&n.Columns, inner[i]))
+		n.Parent = append(n.Parent, placed(&l.columns, outer[i]))
 		as := where.Compares(c, l.schema)
 		n.compare = append(n.compare, as)
 		if as.Kind != where.Compares(to, l.schema).Kind {
@@ -169,7 +160,7 @@ func (n *nested) addOrder(cfg *Nested, s *schema.Schema) error {
 	}
 	n.Nested.Order = make([]ivm.Term, len(n.order))
 	for i, t := range n.order {
-		n.Nested.Order[i] = ivm.Term{Column: n.read(t.column.Name), Desc: t.desc, NullsLast: t.desc, As: where.Compares(t.column, s)}
+		n.Nested.Order[i] = ivm.Term{Column: placed(&n.Columns, t.column.Name), Desc: t.desc, NullsLast: t.desc, As: where.Compares(t.column, s)}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func AppendProblem(dst []byte, p *Problem) []byte {
 		dst = appendErrors(dst, p.Errors)
 	}
 	if len(p.Known) > 0 {
-		dst = appendTexts(append(dst, `,"known":`...), p.Known)
+		dst = appendStrings(append(dst, `,"known":`...), p.Known)
 	}
 	return append(dst, '}')
 }
@@ -55,20 +55,9 @@ func appendErrors(dst []byte, errors map[string][]string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendTexts(append(AppendString(dst, name), ':'), errors[name])
+		dst = appendStrings(append(AppendString(dst, name), ':'), errors[name])
 	}
 	return append(dst, '}')
-}
-
-func appendTexts(dst []byte, texts []string) []byte {
-	dst = append(dst, '[')
-	for i, text := range texts {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(dst, text)
-	}
-	return append(dst, ']')
 }
 
 // Write answers a request with the problem, never to be cached. Nothing may

@@ -4,12 +4,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/gobwas/ws"
 	"github.com/wakeful-dev/wakeful/bench/app"
@@ -25,12 +22,11 @@ type push struct {
 	handlers app.Handlers
 	each     int
 
-	mu    sync.Mutex
-	conns map[int]net.Conn // by owner
+	sockets
 }
 
 func pushVerbs() map[string]role.Verb {
-	p := &push{conns: map[int]net.Conn{}}
+	p := &push{}
 	return map[string]role.Verb{"open": role.Do(p.open)}
 }
 
@@ -48,23 +44,6 @@ func (p *push) open(d app.Database) (any, error) {
 	mux.HandleFunc("POST /good", p.write)
 	mux.HandleFunc("GET /ws/{session}", p.join)
 	return serve(mux)
-}
-
-// join takes the socket of the client whose number ends the session's name.
-func (p *push) join(w http.ResponseWriter, r *http.Request) {
-	session := r.PathValue("session")
-	number, err := strconv.Atoi(session[strings.LastIndexByte(session, '-')+1:])
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	conn, _, _, err := ws.UpgradeHTTP(r, w)
-	if err != nil {
-		return
-	}
-	p.mu.Lock()
-	p.conns[number+1] = conn
-	p.mu.Unlock()
 }
 
 func (p *push) write(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +64,7 @@ func (p *push) write(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.mu.Lock()
-	conn := p.conns[owner]
+	conn := p.conns[owner-1]
 	if conn != nil {
 		frame, _ := ws.CompileFrame(ws.NewTextFrame(fmt.Appendf(nil, `{"id":%d,"score":%s}`, id, score))) // a Buffer takes all
 		_, _ = conn.Write(frame)                                                                          // the client counts what arrived

@@ -6,9 +6,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/gobwas/ws"
 	"github.com/wakeful-dev/wakeful/bench/app"
@@ -24,12 +21,11 @@ type shout struct {
 	db    *sql.DB
 	wares app.Wares
 
-	mu    sync.Mutex
-	conns map[int]net.Conn // by the number of the client, from 0
+	sockets
 }
 
 func shoutVerbs() map[string]role.Verb {
-	s := &shout{conns: map[int]net.Conn{}}
+	s := &shout{}
 	return map[string]role.Verb{"open": role.Do(s.open), "churn": role.Do(s.churn), "counts": role.Do(spent)}
 }
 
@@ -45,22 +41,6 @@ func (s *shout) open(d app.Database) (any, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws/{session}", s.join)
 	return serve(mux)
-}
-
-func (s *shout) join(w http.ResponseWriter, r *http.Request) {
-	session := r.PathValue("session")
-	number, err := strconv.Atoi(session[strings.LastIndexByte(session, '-')+1:])
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	conn, _, _, err := ws.UpgradeHTTP(r, w)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	s.conns[number] = conn
-	s.mu.Unlock()
 }
 
 // Shouts asks for writes of which each is for Seen clients: those whose numbers

@@ -31,7 +31,7 @@ type steps struct {
 // where reading costs less by far.
 func (o *live) most() int { return 2_048 + 8*o.Len() }
 
-// note has the index say what a changeset touches, and of the rows of lists
+// find has the index say what a changeset touches, and of the rows of lists
 // that can be stepped by which of its changes.
 func (w *Worker) find(c *change.Changeset) {
 	w.index.Hits(c, func(to interest, at int) (more bool) {
