@@ -9,7 +9,10 @@
 // Pipeline: database → source → [change] → affected.
 package change
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Kind says what became of a row, or of a whole table.
 type Kind uint8
@@ -54,7 +57,8 @@ var Unknown any = unknown{}
 //
 // Columns names the places of Old and New; it is shared by all changes of the
 // table and must not be altered. Values are nil, int64, float64, string,
-// []byte, bool, time.Time or Unknown. An image that is nil where Kind promises
+// []byte, bool, time.Time or Unknown; of a type that is none of these, the text
+// that the database writes for it. An image that is nil where Kind promises
 // one is wholly unknown.
 type Change struct {
 	Table   string
@@ -118,6 +122,20 @@ type Changeset struct {
 	Changes []Change
 	// Everything says that any row of any table may have changed.
 	Everything bool
+	// Mark is how the position ends that the transaction's own writer was told
+	// (sqldb.Watcher.Written), where that is not Position itself: a database
+	// may let its writers know their place before it is known in the order of
+	// all. "" where it is Position.
+	Mark string
+}
+
+// WrittenAs reports whether the changeset is what a writer committed that was
+// told the position p.
+func (s *Changeset) WrittenAs(p Position) bool {
+	if s.Mark == "" {
+		return p == s.Position
+	}
+	return p.History() == s.Position.History() && strings.HasSuffix(string(p), s.Mark)
 }
 
 // What Go keeps beside the values of a row, about.

@@ -4,13 +4,18 @@ package readset
 // a statement. It is shared by all statements of one version of the schema:
 // never alter it.
 type Schema struct {
-	// Dialect names the SQL that statements are written in: "sqlite".
+	// Dialect names the SQL that statements are written in: "sqlite" or
+	// "postgres".
 	Dialect string
 	// Encoding is how the database stores text: "UTF-8". Of another one
 	// nothing is known about how texts compare.
 	Encoding string
-	// Tables and views, by Fold of their names.
+	// Tables and views: of SQLite by Fold of their names, of PostgreSQL by the
+	// name that a Read has, which is exact.
 	Tables map[string]*Table
+	// Path lists the schemas in which PostgreSQL looks for a name that has
+	// none.
+	Path []string
 }
 
 // Fold returns a name with the letters of ASCII in lower case: names that are
@@ -54,6 +59,10 @@ type Column struct {
 	Type string
 	// Key is the column's place in the primary key, from 1; 0 for none.
 	Key int
+	// Collation names how texts compare where Table.Definition does not say:
+	// "C" (byte by byte), "deterministic" (equal are only equal bytes, the order
+	// is not known), "" (nothing is known).
+	Collation string
 	// Unstored says that images of changes do not have its value.
 	Unstored bool
 }

@@ -26,7 +26,7 @@ type Schema struct {
 	// Version is another text wherever anything else is different, and the same
 	// one where nothing is.
 	Version string
-	// Dialect names the SQL that the database speaks: "sqlite".
+	// Dialect names the SQL that the database speaks: "sqlite" or "postgres".
 	Dialect string
 	// Encoding is how the database stores text: "UTF-8". Of another one
 	// nothing is known about how texts compare.
@@ -116,7 +116,8 @@ type Column struct {
 	// Unstored: images of changes do not have its value.
 	Unstored bool
 	// Collation names how texts compare, "BINARY" where nothing else is said, ""
-	// where it is not known (of a view's columns).
+	// where it is not known (of a view's columns). PostgreSQL's are "C" (byte by
+	// byte), "deterministic" (equal are only equal bytes), "" for any other.
 	Collation string
 }
 

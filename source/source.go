@@ -34,7 +34,8 @@ type Source interface {
 	Position() change.Position
 
 	// Stream yields every changeset committed after the given position, in
-	// commit order, each exactly once, and then waits for more. Position ""
+	// commit order, each exactly once, and then waits for more. One without any
+	// changes says that the position is reached and nothing else happened. Position ""
 	// means from now on. It ends after its first error: ctx.Err() when ctx is
 	// done, ErrPositionGone when the log no longer reaches back that far or
 	// the position is of another history, else what went wrong. Only one
@@ -56,7 +57,8 @@ type Source interface {
 // recorder and its source.
 type Snapshot interface {
 	// Position is the newest commit that the snapshot contains. It contains
-	// every earlier one, and none later.
+	// every earlier one, and none later but those that Contains tells of
+	// (Overlapping).
 	Position() change.Position
 
 	// Contains reports whether what the changeset says is in the snapshot.
@@ -66,6 +68,16 @@ type Snapshot interface {
 	// Close gives the snapshot back. It is idempotent. Reads that still run in
 	// it end first.
 	Close() error
+}
+
+// Overlapping is a Snapshot of which it is not known yet, when it is opened,
+// that it contains nothing later than its Position: a database may show what
+// its log has not brought. Contains is exact all the same.
+type Overlapping interface {
+	// Through is a position that everything in the snapshot is reached by:
+	// lists of it show one state of the database together with others only
+	// from there on.
+	Through() change.Position
 }
 
 // Focuser is a Source that spares itself work on tables that nobody reads.

@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"resource", "internal/auth", "internal/rules"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
-	{"sqlite"},
+	{"sqlite", "postgres"},
 	{"internal/query", "internal/affected"},
 	{"internal/observer"},
 	{"internal/explain"},
@@ -44,7 +44,7 @@ var layers = [][]string{
 var contract = []string{"change", "diff", "schema", "source", "readset", "wire", "bus", "sqldb"}
 
 // adapters lists the folders that join us to other people's systems.
-var adapters = []string{"sqlite"}
+var adapters = []string{"sqlite", "postgres"}
 
 // outside lists the modules that shipped code may import, who may, and why.
 // Standard library: everybody.
@@ -54,6 +54,7 @@ var outside = map[string]struct {
 }{
 	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow", "bench"}, "WebSockets without a goroutine or a buffer for each idle one"},
 	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer", "resource"}, "JSON in its canonical form, token by token"},
+	"github.com/jackc/pgx/v5":                     {[]string{"postgres", "bench"}, "PostgreSQL's protocol, types and pool"},
 	"modernc.org/sqlite":                          {[]string{"sqlite", "bench"}, "the database of the adapter, without cgo"},
 	"modernc.org/libc":                            {[]string{"sqlite"}, "its C side, for the hooks"},
 	"golang.org/x/sys":                            {[]string{"sqlite", "bench"}, "inotify; a clock that processes share"},
