@@ -15,7 +15,7 @@ const module = "github.com/wakeful-dev/wakeful"
 // wakeful. A package imports only packages of lower layers. Read downwards, it
 // is the way of a change from the database to a client.
 var layers = [][]string{
-	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc"},
+	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value"},
@@ -55,7 +55,7 @@ var outside = map[string]struct {
 }{
 	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow", "bench"}, "WebSockets without a goroutine or a buffer for each idle one"},
 	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer", "resource"}, "JSON in its canonical form, token by token"},
-	"github.com/jackc/pgx/v5":                     {[]string{"postgres", "bench"}, "PostgreSQL's protocol, types and pool"},
+	"github.com/jackc/pgx/v5":                     {[]string{"postgres", "bench", "internal/pgtest"}, "PostgreSQL's protocol, types and pool"},
 	"modernc.org/sqlite":                          {[]string{"sqlite", "bench"}, "the database of the adapter, without cgo"},
 	"modernc.org/libc":                            {[]string{"sqlite"}, "its C side, for the hooks"},
 	"golang.org/x/sys":                            {[]string{"sqlite", "bench"}, "inotify; a clock that processes share"},
@@ -69,7 +69,7 @@ var outside = map[string]struct {
 var testOnly = []string{"go.uber.org/goleak", "github.com/google/go-cmp", "github.com/coder/websocket", "github.com/santhosh-tekuri/jsonschema/v6"}
 
 // shipsTests lists the packages that ship tests: they may import package testing.
-var shipsTests = []string{"source/sourcetest", "readset/readsettest", "bus/bustest", "wakefultest", "internal/checker"}
+var shipsTests = []string{"source/sourcetest", "readset/readsettest", "bus/bustest", "wakefultest", "internal/checker", "internal/pgtest"}
 
 func TestLayers(t *testing.T) {
 	height := map[string]int{}
