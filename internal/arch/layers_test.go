@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"resource", "internal/auth", "internal/rules"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
-	{"postgres/internal/gate"},
+	{"postgres/internal/gate", "postgres/internal/pgoutput"},
 	{"sqlite", "postgres"},
 	{"internal/query", "internal/affected"},
 	{"internal/observer"},
