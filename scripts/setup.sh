@@ -93,10 +93,35 @@ wrap() {
 	chmod +x ".cache/bin/$1"
 }
 
+# provide_postgres: has PostgreSQL's server where internal/pgtest finds it. As
+# root without the cluster that Debian's package makes and starts.
+provide_postgres() {
+	have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || compgen -G '.cache/root/usr/lib/postgresql/*/bin/postgres' >/dev/null && return
+	have apt-get || return 0
+	printf 'fetching postgresql\n'
+	if [ "$(id -u)" = 0 ]; then
+		without_cluster as_root postgresql >.cache/apt.log 2>&1
+	else
+		unpack postgresql >.cache/apt.log 2>&1
+	fi || { printf 'could not fetch postgresql:\n' && tail -n 3 .cache/apt.log; }
+}
+
+# without_cluster COMMAND...: runs it where installing a server makes no cluster.
+without_cluster() {
+	local config=/etc/postgresql-common/createcluster.conf before status=0
+	as_root postgresql-common || return
+	before=$(cat "$config") || return
+	echo 'create_main_cluster = false' >>"$config"
+	"$@" || status=$?
+	printf '%s\n' "$before" >"$config"
+	return $status
+}
+
 provide gcc gcc libc6-dev # for the race detector
 provide chromium chromium fonts-dejavu-core
 provide_apart nginx nginx
 provide_apart caddy caddy
+provide_postgres
 
 for lock in e2e/*/package-lock.json; do
 	[ -e "$lock" ] && have npm || continue

@@ -17,6 +17,7 @@ import (
 // TestDatabase: each is empty and its test's own, and goes with its slots while
 // somebody is connected.
 func TestDatabase(t *testing.T) {
+	have(t)
 	var name, server string
 	t.Run("one test", func(t *testing.T) {
 		db := Database(t)
