@@ -52,6 +52,8 @@ type Source struct {
 	config *pgx.ConnConfig // of ordinary connections; never altered, copied
 	log    *slog.Logger
 	meta   *pgxpool.Pool // for questions about the database itself: few and short
+
+	readers readers
 }
 
 // Open opens a database with the defaults of Config. The handle records what
@@ -80,7 +82,7 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	if s.meta, err = openMeta(config); err != nil {
 		return nil, nil, err
 	}
-	return sql.OpenDB(stdlib.GetConnector(*config.Copy())), s, nil
+	return sql.OpenDB(stdlib.GetConnector(*ordinary(config))), s, nil
 }
 
 // openMeta connects for questions about the database.
@@ -105,6 +107,7 @@ func openMeta(config *pgx.ConnConfig) (*pgxpool.Pool, error) {
 
 // Close gives back the source's own connections. Close the *sql.DB first.
 func (s *Source) Close() error {
+	s.closeReaders()
 	s.meta.Close()
 	return nil
 }

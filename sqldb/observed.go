@@ -24,24 +24,38 @@ func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, arg
 		return rows, c.undescribed(set, text, err, runErr)
 	}
 	c.note(set, statement, args)
-	if statement.Writes {
-		c.writes(text)
-		return own()
+	if !statement.Writes {
+		pinned := c.pinned(set, statement)
+		if pinned == nil {
+			return own()
+		}
+		rows, err := c.inSnapshot(ctx, pinned, set, statement, args)
+		if !errors.Is(err, ErrWrites) {
+			return rows, err
+		}
 	}
-	pinned := c.pinned(set, statement)
-	if pinned == nil {
-		return own()
-	}
-	parts := c.database.Split(text)
+	c.writes(text)
+	return own()
+}
+
+// inSnapshot runs a statement where the snapshot is.
+func (c *conn) inSnapshot(ctx context.Context, pinned Pinned, set *readset.Set, statement *readset.Statement,
+	args []driver.NamedValue,
+) (driver.Rows, error) {
+	parts := c.database.Split(statement.Text)
 	if parts == nil {
-		return pinned.query(ctx, text, args)
+		return pinned.Query(ctx, set, statement, statement.Text, args)
 	}
 	for _, part := range parts[:len(parts)-1] {
-		if err := pinned.run(ctx, part, args); err != nil {
+		rows, err := pinned.Query(ctx, set, statement, part, args)
+		if err == nil {
+			err = rows.Close()
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	return pinned.query(ctx, parts[len(parts)-1], args)
+	return pinned.Query(ctx, set, statement, parts[len(parts)-1], args)
 }
 
 // noteExec runs a statement of an evaluation whose rows nobody wants.
@@ -81,7 +95,7 @@ func (c *conn) writes(text string) {
 }
 
 // pinned returns the connection to read from, nil for this connection itself.
-func (c *conn) pinned(set *readset.Set, statement *readset.Statement) *Pinned {
+func (c *conn) pinned(set *readset.Set, statement *readset.Statement) Pinned {
 	if set.Snapshot == nil {
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"reflect"
 	"sync"
+
+	"github.com/wakeful-dev/wakeful/readset"
 )
 
 // ErrSnapshotClosed reports a read in a snapshot that has been given back.
@@ -21,7 +23,7 @@ type Reader struct {
 	mu       sync.Mutex // one driver call at a time
 	conn     driver.Conn
 	prepared map[string]*readerStmt
-	pinned   *Pinned // the snapshot that it stands in, nil between two
+	pinned   *Shared // the snapshot that it stands in, nil between two
 }
 
 type readerStmt struct {
@@ -50,10 +52,10 @@ func (r *Reader) Close() error {
 }
 
 // Pin hands the connection to a snapshot that has been opened on it.
-func (r *Reader) Pin() *Pinned {
+func (r *Reader) Pin() *Shared {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pinned = &Pinned{reader: r, rows: map[*pinnedRows]struct{}{}}
+	r.pinned = &Shared{reader: r, rows: map[*pinnedRows]struct{}{}}
 	return r.pinned
 }
 
@@ -89,21 +91,21 @@ func (r *Reader) take(ctx context.Context, text string) (s *readerStmt, kept boo
 	return s, kept, nil
 }
 
-// Pinned is a connection that stands in one snapshot. All reads of the
+// Shared is a connection that stands in one snapshot. All reads of the
 // evaluations in that snapshot share it, from any number of goroutines and
 // with any number of rows open at once.
-type Pinned struct {
+type Shared struct {
 	reader *Reader
 	rows   map[*pinnedRows]struct{} // open ones, guarded by reader.mu
 }
 
 // Closed stands for the connection of a snapshot that has been given back.
-var Closed = &Pinned{reader: &Reader{}}
+var Closed = &Shared{reader: &Reader{}}
 
 // Close ends the rows that are still open, after the call that is being made,
 // and then runs end on the connection while no other call is made. Later calls
 // do nothing.
-func (p *Pinned) Close(end func(driver.Conn) error) error {
+func (p *Shared) Close(end func(driver.Conn) error) error {
 	p.reader.mu.Lock()
 	defer p.reader.mu.Unlock()
 	if p.reader.pinned != p {
@@ -118,7 +120,7 @@ func (p *Pinned) Close(end func(driver.Conn) error) error {
 
 // Do runs f on the connection while no other call is made, and the snapshot is
 // open.
-func (p *Pinned) Do(f func(driver.Conn) error) error {
+func (p *Shared) Do(f func(driver.Conn) error) error {
 	p.reader.mu.Lock()
 	defer p.reader.mu.Unlock()
 	if p.reader.pinned != p {
@@ -127,8 +129,8 @@ func (p *Pinned) Do(f func(driver.Conn) error) error {
 	return f(p.reader.conn)
 }
 
-// query runs a statement in the snapshot.
-func (p *Pinned) query(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+// Query runs a statement in the snapshot.
+func (p *Shared) Query(ctx context.Context, _ *readset.Set, _ *readset.Statement, text string, args []driver.NamedValue) (driver.Rows, error) {
 	p.reader.mu.Lock()
 	defer p.reader.mu.Unlock()
 	if p.reader.pinned != p {
@@ -154,19 +156,10 @@ func (p *Pinned) query(ctx context.Context, text string, args []driver.NamedValu
 	return rows, nil
 }
 
-// run is query for a statement whose rows nobody wants.
-func (p *Pinned) run(ctx context.Context, text string, args []driver.NamedValue) error {
-	rows, err := p.query(ctx, text, args)
-	if err != nil {
-		return err
-	}
-	return rows.Close()
-}
-
 // pinnedRows are rows on a shared connection: each call takes its turn.
 type pinnedRows struct {
 	fullRows
-	pinned  *Pinned
+	pinned  *Shared
 	stmt    *readerStmt
 	kept    bool
 	columns []string

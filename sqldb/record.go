@@ -54,14 +54,25 @@ type Database interface {
 	// nil for a text that the driver is to run as it is.
 	Split(text string) []string
 
-	// Pinned returns the connection that stands in a snapshot, nil when the
-	// snapshot is not this database's.
-	Pinned(s source.Snapshot) *Pinned
+	// Pinned returns where reads of a snapshot run, nil when the snapshot is not
+	// this database's.
+	Pinned(s source.Snapshot) Pinned
 
 	// Watch is told of each new connection of the pool before its first use. A
 	// nil Watcher watches nothing.
 	Watch(conn driver.Conn) (Watcher, error)
 }
+
+// Pinned is where the reads of one snapshot run. It takes concurrent calls.
+type Pinned interface {
+	// Query runs a text of a statement that reads, noted in the set already. A
+	// database that sees only by running it what else it reads notes that too. It
+	// returns ErrWrites where the text has turned out to write, and did nothing.
+	Query(ctx context.Context, set *readset.Set, statement *readset.Statement, text string, args []driver.NamedValue) (driver.Rows, error)
+}
+
+// ErrWrites reports a statement that was taken for one that reads.
+var ErrWrites = errors.New("sqldb: the statement writes")
 
 // Refiner is implemented by a Database whose description of a statement may
 // depend on the arguments: date(?) tells the present when it is given 'now'.
@@ -99,7 +110,7 @@ type Plain struct{ readset.Describer }
 func (Plain) Split(string) []string { return nil }
 
 // Pinned knows no snapshot.
-func (Plain) Pinned(source.Snapshot) *Pinned { return nil }
+func (Plain) Pinned(source.Snapshot) Pinned { return nil }
 
 // Watch watches nothing.
 func (Plain) Watch(driver.Conn) (Watcher, error) { return nil, nil }

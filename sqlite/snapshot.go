@@ -39,7 +39,7 @@ type Snapshot struct {
 // opened is the connection that a snapshot stands in.
 type opened struct {
 	reader *reader
-	pinned *sqldb.Pinned
+	pinned *sqldb.Shared
 }
 
 // Position is the newest commit that the snapshot contains.
@@ -183,7 +183,7 @@ func (s *Source) giveBack(r *reader, err error) {
 }
 
 // Pinned returns the connection of a snapshot of this source.
-func (s *Source) Pinned(snapshot source.Snapshot) *sqldb.Pinned {
+func (s *Source) Pinned(snapshot source.Snapshot) sqldb.Pinned {
 	if own, ok := snapshot.(*Snapshot); ok && own.source == s {
 		if in := own.open.Load(); in != nil {
 			return in.pinned

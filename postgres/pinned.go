@@ -1,0 +1,265 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wakeful-dev/wakeful/readset"
+	"github.com/wakeful-dev/wakeful/source"
+	"github.com/wakeful-dev/wakeful/sqldb"
+)
+
+// maxTogether bounds the connections that stand in one snapshot.
+const maxTogether = 4
+
+// pinned is where the reads of one snapshot run. A connection makes one call at
+// a time, and a result is read whole before the next: all evaluations in the
+// snapshot take turns on the connection that opened it. Where one has to wait,
+// the snapshot is exported, and from then on others stand in it too.
+type pinned struct {
+	source *Source
+	turns  chan *reader  // that are free
+	done   chan struct{} // closed by close
+	lost   chan struct{} // closed when no connection is left
+	shared chan struct{} // closed when it is exported
+	name   string        // of the exported snapshot, once shared is closed
+
+	waiting atomic.Int32
+	calls   sync.WaitGroup // that are being made; none begins once done is closed
+
+	mu     sync.Mutex
+	opened int // connections that stand in it
+	closed bool
+}
+
+// pinner is a snapshot that reads can run in.
+type pinner interface {
+	// reads returns where, nil when the snapshot is not of this source.
+	reads(of *Source) *pinned
+}
+
+// pin takes over a connection with a snapshot and the savepoint.
+func (s *Source) pin(r *reader) *pinned {
+	p := &pinned{
+		source: s, turns: make(chan *reader, maxTogether), opened: 1,
+		done: make(chan struct{}), lost: make(chan struct{}), shared: make(chan struct{}),
+	}
+	r.base = r.now
+	p.turns <- r
+	return p
+}
+
+// Pinned returns where the reads of a snapshot of this source run.
+func (s *Source) Pinned(snapshot source.Snapshot) sqldb.Pinned {
+	if own, ok := snapshot.(pinner); ok {
+		if p := own.reads(s); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// close ends the transactions after the calls that are being made. Rows that
+// are still open end with sqldb.ErrSnapshotClosed.
+func (p *pinned) close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	close(p.done)
+	p.mu.Unlock()
+	p.calls.Wait()
+	var errs []error
+	for len(p.turns) > 0 {
+		errs = append(errs, p.source.giveBack(<-p.turns))
+	}
+	return errors.Join(errs...)
+}
+
+// begin notes a call, unless the snapshot is closed.
+func (p *pinned) begin() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return sqldb.ErrSnapshotClosed
+	}
+	p.calls.Add(1)
+	return nil
+}
+
+var errLost = errors.New("postgres: the connection of this evaluation's snapshot is lost")
+
+// take waits for a connection that stands in the snapshot.
+func (p *pinned) take(ctx context.Context) (*reader, error) {
+	select {
+	case r := <-p.turns:
+		return r, nil
+	default:
+	}
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	for shared := p.shared; ; {
+		select {
+		case r := <-p.turns:
+			return r, nil
+		case <-p.done:
+			return nil, sqldb.ErrSnapshotClosed
+		case <-p.lost:
+			return nil, errLost
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-shared:
+			shared = nil
+			if r := p.another(ctx); r != nil {
+				return r, nil
+			}
+		}
+	}
+}
+
+// put gives a connection back after a call.
+func (p *pinned) put(r *reader) {
+	r.settle()
+	if p.waiting.Load() > 0 {
+		p.export(r)
+	}
+	if r.pg().IsClosed() {
+		p.lose()
+		return
+	}
+	p.turns <- r
+}
+
+func (p *pinned) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.opened--; p.opened == 0 {
+		close(p.lost)
+	}
+}
+
+// export gives the snapshot a name. Before that only the connection that opened
+// it stands in it. Where it fails, the connection is closed.
+func (p *pinned) export(r *reader) {
+	if p.isShared() || r.pg().IsClosed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	results, err := r.pg().Exec(ctx, "RELEASE "+savepoint+"; SELECT pg_export_snapshot(); "+savepoint).ReadAll()
+	if err != nil {
+		p.source.log.Warn("a snapshot could not be exported", "error", err)
+		_ = r.Close()
+		return
+	}
+	r.base = r.now
+	p.name = string(results[1].Rows[0][0])
+	close(p.shared)
+}
+
+func (p *pinned) isShared() bool {
+	select {
+	case <-p.shared:
+		return true
+	default:
+		return false
+	}
+}
+
+// another has one more connection stand in the snapshot, nil where there are
+// enough, or none can be had.
+func (p *pinned) another(ctx context.Context) *reader {
+	p.mu.Lock()
+	if p.opened >= maxTogether {
+		p.mu.Unlock()
+		return nil
+	}
+	p.opened++
+	p.mu.Unlock()
+	r, err := p.stand(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.source.log.Debug("no further connection for a snapshot", "error", err)
+		}
+		p.lose()
+		return nil
+	}
+	return r
+}
+
+// stand opens a transaction in the exported snapshot, with the savepoint.
+func (p *pinned) stand(ctx context.Context) (*reader, error) {
+	r, err := p.source.takeReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '" + p.name + "'; " + savepoint
+	if err := r.do(ctx, text); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Query runs a statement in the snapshot and reads its result whole.
+func (p *pinned) Query(ctx context.Context, set *readset.Set, statement *readset.Statement, text string, args []driver.NamedValue,
+) (driver.Rows, error) {
+	if err := p.begin(); err != nil {
+		return nil, err
+	}
+	defer p.calls.Done()
+	r, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer p.put(r)
+	return p.query(ctx, r, text, args)
+}
+
+// query runs a statement on one of the connections. What has been prepared
+// there may have changed meanwhile, and a cancellation that came too late may
+// hit what comes next: both are tried again.
+func (p *pinned) query(ctx context.Context, r *reader, text string, args []driver.NamedValue) (driver.Rows, error) {
+	for attempt := 0; ; attempt++ {
+		rows, err := p.try(ctx, r, text, args)
+		var refused *pgconn.PgError
+		switch {
+		case err == nil:
+			return rows, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, driver.ErrBadConn):
+			return nil, errLost // and not another attempt on another connection
+		case !errors.As(err, &refused):
+			return nil, err
+		case refused.Code == "25006":
+			return nil, sqldb.ErrWrites
+		case attempt > 2 || !slices.Contains([]string{"0A000", "26000", "57014"}, refused.Code):
+			return nil, err
+		}
+		r.settle()
+	}
+}
+
+func (p *pinned) try(ctx context.Context, r *reader, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := r.now.as(ctx, r.pg()); err != nil {
+		return nil, err
+	}
+	rows, err := r.QueryContext(ctx, text, args)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := readWhole(rows, p.done)
+	if errors.Is(err, errTooLarge) {
+		return nil, fmt.Errorf("%w: %.200q", err, text)
+	}
+	return whole, err
+}
