@@ -158,8 +158,8 @@ type Round struct {
 // Doubt is one observer of whose rights something has changed.
 type Doubt struct {
 	Observer string `json:"observer"`
-	// At is the commit that changed it, "" where it was several or is not known.
-	At change.Position `json:"at,omitempty"`
+	// By is the commit that changed it, zero where it was several or is not known.
+	By change.Commit `json:"by,omitzero"`
 }
 
 func (*Observe) body()  {}

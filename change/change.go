@@ -9,10 +9,7 @@
 // Pipeline: database → source → [change] → affected.
 package change
 
-import (
-	"math"
-	"strings"
-)
+import "math"
 
 // Kind says what became of a row, or of a whole table.
 type Kind uint8
@@ -125,18 +122,13 @@ type Changeset struct {
 	// Mark is how the position ends that the transaction's own writer was told
 	// (sqldb.Watcher.Written), where that is not Position itself: a database
 	// may let its writers know their place before it is known in the order of
-	// all. "" where it is Position.
+	// all. "" where it is Position; else of MarkLen characters.
 	Mark string
 }
 
 // WrittenAs reports whether the changeset is what a writer committed that was
 // told the position p.
-func (s *Changeset) WrittenAs(p Position) bool {
-	if s.Mark == "" {
-		return p == s.Position
-	}
-	return p.History() == s.Position.History() && strings.HasSuffix(string(p), s.Mark)
-}
+func (s *Changeset) WrittenAs(p Position) bool { return s.Commit().WrittenAs(p) }
 
 // What Go keeps beside the values of a row, about.
 const (

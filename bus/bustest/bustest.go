@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -142,7 +143,7 @@ func bodies() []bus.Body {
 		&bus.Leave{Observer: "o"},
 		&bus.Round{},
 		&bus.Round{
-			Doubted:  []*bus.Doubt{{Observer: "o", At: "positionpositionposition"}, {Observer: "r"}},
+			Doubted:  []*bus.Doubt{{Observer: "o", By: change.Commit{Position: "positionpositionposition", Mark: "0123456789abcdef"}}, {Observer: "r"}},
 			Changes:  []*wire.Changes{changes, {Observer: "q"}},
 			Closed:   []wire.Closed{{Observer: "o", Code: wire.CodeLimit, Detail: "d"}},
 			Progress: &wire.Progress{Position: "p", Whole: true, Behind: []string{"o"}},

@@ -201,7 +201,7 @@ func (g *Gateway) receive(_, _ string, body bus.Body) {
 // that both leave in one write.
 func (g *Gateway) applyRound(r *bus.Round) {
 	for _, d := range r.Doubted {
-		if f := g.feed(d.Observer); f != nil && !g.own.has(d.At) {
+		if f := g.feed(d.Observer); f != nil && !g.own.has(d.By) {
 			f.doubt()
 		}
 	}

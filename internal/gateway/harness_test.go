@@ -168,7 +168,7 @@ func (w *fakeWorker) commit(writes *readset.Writes, late bool) {
 func (w *fakeWorker) allInDoubt(at change.Position) []*bus.Doubt {
 	var list []*bus.Doubt
 	for _, observer := range w.followed() {
-		list = append(list, &bus.Doubt{Observer: observer, At: at})
+		list = append(list, &bus.Doubt{Observer: observer, By: change.Commit{Position: at}})
 	}
 	return list
 }

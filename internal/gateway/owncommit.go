@@ -15,8 +15,7 @@ import (
 type ownCommits struct {
 	mu      sync.Mutex
 	running map[*readset.Writes]struct{}
-	recent  map[change.Position]struct{}
-	order   []change.Position // of recent, oldest first
+	recent  *change.Written
 }
 
 // maxOwnCommits bounds the commits of trials that have ended.
@@ -29,7 +28,7 @@ func (o *ownCommits) during(ctx context.Context) (in context.Context, end func()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.running == nil {
-		o.running, o.recent = map[*readset.Writes]struct{}{}, map[change.Position]struct{}{}
+		o.running, o.recent = map[*readset.Writes]struct{}{}, change.NewWritten(maxOwnCommits)
 	}
 	o.running[writes] = struct{}{}
 	return readset.NewWritesContext(ctx, writes), func() { o.keep(writes) }
@@ -41,25 +40,21 @@ func (o *ownCommits) keep(writes *readset.Writes) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.running, writes)
-	for _, at := range writes.Commits() {
-		o.recent[at] = struct{}{}
-		o.order = append(o.order, at)
-	}
-	for len(o.order) > maxOwnCommits {
-		delete(o.recent, o.order[0])
-		o.order = o.order[1:]
-	}
+	o.recent.Add(writes.Commits()...)
 }
 
 // has reports whether a commit is surely a trial's.
-func (o *ownCommits) has(at change.Position) bool {
+func (o *ownCommits) has(by change.Commit) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, ended := o.recent[at]; ended || at == "" {
-		return ended
+	if by.Position == "" || o.recent == nil {
+		return false
+	}
+	if o.recent.Has(by) {
+		return true
 	}
 	for writes := range o.running {
-		if slices.Contains(writes.Commits(), at) {
+		if slices.ContainsFunc(writes.Commits(), by.WrittenAs) {
 			return true
 		}
 	}

@@ -104,6 +104,6 @@ func (w *Worker) finishAudit(a *audit, differs string, err error) {
 	w.cfg.Events.Record(event.Event{Kind: event.AuditDiffered, View: o.viewName(), Observer: short(o.ID),
 		Detail: fmt.Sprintf("%s; it is read again (shape %.200s)", differs, a.plan.Shape)})
 	if o.steppable() {
-		w.markRead(o, "the auditor found a difference", trigger{kind: byAudit, position: a.snapshot.Position()})
+		w.markRead(o, "the auditor found a difference", trigger{kind: byAudit, by: commitAt(a.snapshot.Position())})
 	}
 }

@@ -17,53 +17,28 @@ const (
 
 // causes are the changes that made an observer dirty.
 type causes struct {
-	positions []change.Position
-	others    bool // something else did too, or there were too many
+	commits []change.Commit
+	others  bool // something else did too, or there were too many
 }
 
-func (c *causes) add(p change.Position) {
-	if len(c.positions) == maxCauses || p == "" {
+func (c *causes) add(by change.Commit) {
+	if len(c.commits) == maxCauses || by.Position == "" {
 		c.others = true
 		return
 	}
-	c.positions = append(c.positions, p)
+	c.commits = append(c.commits, by)
 }
 
 // only reports whether every cause is one that the test knows. No cause at all
 // is none that it knows.
-func (c *causes) only(known func(change.Position) bool) bool {
-	return !c.others && len(c.positions) > 0 && !slices.ContainsFunc(c.positions, func(p change.Position) bool { return !known(p) })
-}
-
-// made remembers what evaluations have committed.
-type made struct {
-	set   map[change.Position]struct{}
-	order []change.Position
-}
-
-func (m *made) add(positions []change.Position) {
-	if m.set == nil {
-		m.set = map[change.Position]struct{}{}
-	}
-	for _, p := range positions {
-		if len(m.order) == maxMade {
-			delete(m.set, m.order[0])
-			m.order = m.order[1:]
-		}
-		m.set[p] = struct{}{}
-		m.order = append(m.order, p)
-	}
-}
-
-func (m *made) has(p change.Position) bool {
-	_, ok := m.set[p]
-	return ok
+func (c *causes) only(known func(change.Commit) bool) bool {
+	return !c.others && len(c.commits) > 0 && !slices.ContainsFunc(c.commits, func(by change.Commit) bool { return !known(by) })
 }
 
 // isOwn reports whether the observer's own evaluation made the commit. Such a
 // change never makes it run again: a view that notes when it was seen would
 // run for ever.
-func (o *live) isOwn(p change.Position) bool { return slices.Contains(o.own, p) }
+func (o *live) isOwn(by change.Commit) bool { return slices.ContainsFunc(o.own, by.WrittenAs) }
 
 // disown takes what a run has committed itself out of the causes that came
 // while it ran.
@@ -71,7 +46,7 @@ func (w *Worker) disown(o *live, commits []change.Position) {
 	if len(commits) == 0 {
 		return
 	}
-	w.made.add(commits)
+	w.made.Add(commits...)
 	o.own = append(o.own, commits...)
 	o.own = o.own[max(0, len(o.own)-maxOwn):]
 	if o.dirty && (o.planned == nil || o.planned.read == "") && o.causes.only(o.isOwn) {
@@ -83,7 +58,7 @@ func (w *Worker) disown(o *live, commits []change.Position) {
 // give nothing: two views that write what the other reads would keep each
 // other running for ever.
 func (w *Worker) echo(o *live, r *run, gave bool) {
-	if gave || !r.causes.only(w.made.has) {
+	if gave || !r.causes.only(w.made.Has) {
 		o.echoes = 0
 		return
 	}

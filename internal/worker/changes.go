@@ -54,7 +54,7 @@ func (w *Worker) restart(from change.Position) {
 	w.streaming = true
 	w.cfg.Events.Record(event.Event{Kind: event.SourceBack})
 	for _, o := range w.observers {
-		w.suspect(o, "", false)
+		w.suspect(o, change.Commit{}, false)
 		w.markDirty(o, trigger{kind: byRestart})
 	}
 }
@@ -104,23 +104,23 @@ func (w *Worker) touch(o *live, c *change.Changeset) {
 		o.running.lacks(c)
 		return
 	}
-	if o.isOwn(c.Position) || o.running != nil && planted.Is(planted.FoldLost) {
+	if o.isOwn(c.Commit()) || o.running != nil && planted.Is(planted.FoldLost) {
 		return
 	}
 	w.markDirty(o, w.because(o, c))
 }
 
-// markDirty has an observer run again; t.position is the first change that its
-// list may lack.
+// markDirty has an observer run again; t.by is the first change that its list
+// may lack.
 func (w *Worker) markDirty(o *live, t trigger) {
-	stale := t.position
-	o.causes.add(stale)
+	stale := t.by.Position
+	o.causes.add(t.by)
 	if o.ended || o.stamp == nil {
 		return
 	}
 	if o.waits() {
 		stale = first(stale, o.planned.queue[0].Position)
-		t.position = stale
+		t.by = commitAt(stale)
 	}
 	if o.planned != nil {
 		o.planned.read = ""
@@ -154,7 +154,7 @@ func (w *Worker) catchUp(o *live) {
 	}
 	changes, complete := w.recent.after(o.stamp)
 	if !complete {
-		w.suspect(o, "", false)
+		w.suspect(o, change.Commit{}, false)
 		w.markDirty(o, trigger{kind: byUnknown})
 		return
 	}
@@ -163,8 +163,8 @@ func (w *Worker) catchUp(o *live) {
 			w.lookAgain(o, c)
 			continue
 		}
-		if !o.isOwn(c.Position) && affected.Touches(o.reads, c) {
-			w.markDirty(o, trigger{byAgain, c.Position, tableOf(c), w.noted})
+		if !o.isOwn(c.Commit()) && affected.Touches(o.reads, c) {
+			w.markDirty(o, trigger{byAgain, c.Commit(), tableOf(c), w.noted})
 			if len(o.own) == 0 {
 				return // which changes did it only matters beside own ones
 			}

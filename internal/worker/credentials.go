@@ -39,6 +39,6 @@ func (w *Worker) tryOthers(o *live, r *run, v *observer.Verdict) bool {
 		w.waiting = append(w.waiting, o)
 		return true
 	}
-	w.markDirty(o, trigger{kind: byRetry, position: r.since})
+	w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
 	return true
 }

@@ -91,7 +91,7 @@ func (w *Worker) account(o *live) *account {
 		Explanation: explain.Explanation{Observer: o.ID, View: o.viewName(), URL: o.Request.URL, Position: w.processed, Runs: o.ran.newest()},
 	}
 	own := slices.Clone(o.own)
-	a.own = func(i int) bool { return slices.Contains(own, a.changes[i].Set.Position) }
+	a.own = func(i int) bool { return slices.ContainsFunc(own, a.changes[i].Set.WrittenAs) }
 	k := &a.Kept
 	if p := o.planned; p != nil {
 		a.rows = p.reads

@@ -33,7 +33,7 @@ type live struct {
 	stale change.Position
 
 	// causes are the changes that touched it since its last run began, own the
-	// newest commits that its runs made themselves.
+	// newest commits that its runs made themselves, as these were told them.
 	causes causes
 	own    []change.Position
 	// trigger is what made it dirty first, ran its newest runs: for people.

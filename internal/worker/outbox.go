@@ -51,19 +51,19 @@ func (w *Worker) hold(o *live, c *wire.Changes) {
 }
 
 // doubt tells those who follow the observer that something has changed that
-// rights rest on, by the commit at a position, "" where it is not one that is
-// known. It leaves with the next diff at the latest.
-func (w *Worker) doubt(o *live, at change.Position) {
+// rights rest on, by a commit, zero where it is not one that is known. It leaves
+// with the next diff at the latest.
+func (w *Worker) doubt(o *live, by change.Commit) {
 	if len(o.followers) == 0 || planted.Is(planted.DoubtForgotten) {
 		return
 	}
 	if d := o.planned.doubted; d != nil {
-		if d.At != at {
-			d.At = ""
+		if d.By != by {
+			d.By = change.Commit{}
 		}
 		return
 	}
-	d := &bus.Doubt{Observer: o.ID, At: at}
+	d := &bus.Doubt{Observer: o.ID, By: by}
 	o.planned.doubted = d
 	w.out.doubted = append(w.out.doubted, o)
 	for _, gateway := range o.followers {

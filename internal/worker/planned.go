@@ -51,8 +51,8 @@ type planned struct {
 	wider  int       // the reserve of the newest read, 0 for the usual one
 	readAt time.Time // when that was
 
-	doubted  *bus.Doubt        // in the outbox, nil where none is
-	suspects []change.Position // of changes of rights that came while the view ran: it may have made them
+	doubted  *bus.Doubt      // in the outbox, nil where none is
+	suspects []change.Commit // changes of rights that came while the view ran: it may have made them
 }
 
 // part is what of an observer's dependencies a change touches.
@@ -265,14 +265,14 @@ func (o *live) inDoubt() bool {
 
 // suspect notes a change of what rights rest on. While the view runs it may be
 // its own: who it is shown to is told when that is known, before the next diff.
-func (w *Worker) suspect(o *live, at change.Position, maybeOwn bool) {
+func (w *Worker) suspect(o *live, by change.Commit, maybeOwn bool) {
 	p := o.planned
 	switch {
-	case p == nil || maybeOwn && o.isOwn(at):
+	case p == nil || maybeOwn && o.isOwn(by):
 	case o.running == nil || o.running.read != "" || !maybeOwn || len(p.suspects) >= maxCauses:
-		w.doubt(o, at)
+		w.doubt(o, by)
 	default:
-		p.suspects = append(p.suspects, at)
+		p.suspects = append(p.suspects, by)
 	}
 }
 
@@ -281,9 +281,9 @@ func (w *Worker) clearSuspects(o *live) {
 	if o.planned == nil || len(o.planned.suspects) == 0 {
 		return
 	}
-	for _, at := range o.planned.suspects {
-		if !o.isOwn(at) {
-			w.doubt(o, at)
+	for _, by := range o.planned.suspects {
+		if !o.isOwn(by) {
+			w.doubt(o, by)
 		}
 	}
 	o.planned.suspects = nil

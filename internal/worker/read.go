@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -204,14 +205,14 @@ func (w *Worker) finishRead(r *run, b *batch, i int, err error) {
 	w.cfg.Events.Record(event.Event{Kind: event.Read, View: o.viewName(), Observer: short(o.ID), Items: o.Len(), Detail: r.read})
 	o.rememberRead(r, len(v.Ops), "")
 	if v.Read != "" || !w.show(o, r, v.Ops, r.snapshot.Position()) {
-		w.markDirty(o, trigger{kind: byRetry, position: r.since})
+		w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
 		return
 	}
 	if planted.Is(planted.ReadDated) {
 		o.stand(w.processed)
 	}
 	if p.lost {
-		w.markRead(o, manyWait, trigger{kind: byAgain, position: r.snapshot.Position()})
+		w.markRead(o, manyWait, trigger{kind: byAgain, by: commitAt(r.snapshot.Position())})
 	}
 	p.lost = false
 	w.drain(o)
@@ -228,8 +229,8 @@ func (w *Worker) readFailed(o *live, r *run, err error) {
 		w.cfg.Events.Record(event.Event{Kind: event.ReadFailed, View: o.viewName(), Observer: short(o.ID), Detail: err.Error()})
 	}
 	o.rememberRead(r, 0, code)
-	w.doubt(o, "")
-	w.markDirty(o, trigger{kind: byRetry, position: r.since})
+	w.doubt(o, change.Commit{})
+	w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
 	o.planned.read, o.planned.last = "", err.Error()
 }
 
@@ -251,8 +252,8 @@ func (o *live) paceRead(share time.Duration, ended time.Time) {
 // rememberRead notes a read that has ended.
 func (o *live) rememberRead(r *run, ops int, code string) {
 	o.ran.add(ran{
-		cause: r.trigger.position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind, code: code, read: r.read,
+		cause: r.trigger.by.Position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind, code: code, read: r.read,
 		began: r.began.UnixNano(), seen: r.trigger.seen, took: uint32(min(time.Since(r.began).Microseconds(), 1<<32-1)),
-		ops: uint32(ops), changes: uint16(min(len(r.causes.positions), 1<<16-1)),
+		ops: uint32(ops), changes: uint16(min(len(r.causes.commits), 1<<16-1)),
 	})
 }

@@ -238,5 +238,5 @@ func (w *Worker) fail(o *live, r *run, v *observer.Verdict) {
 		o.nextPoll = o.notBefore
 		return
 	}
-	w.markDirty(o, trigger{kind: byRetry, position: r.since})
+	w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
 }

@@ -246,21 +246,21 @@ func TestFirstChangeThatAListLacks(t *testing.T) {
 		r := newRig(t, Config{})
 		p := func(n uint64) change.Position { return change.NewPosition("AAAAAAAA", n) }
 		o := &live{stamp: pinnedAt(p(10)), listed: true}
-		r.worker.markDirty(o, trigger{position: p(12)})
-		r.worker.markDirty(o, trigger{position: p(11)})
+		r.worker.markDirty(o, trigger{by: commitAt(p(12))})
+		r.worker.markDirty(o, trigger{by: commitAt(p(11))})
 		if o.validAt(p(11)) {
 			t.Error("valid at 11, which touched it")
 		}
 		if !o.validAt(p(10)) {
 			t.Error("not valid at 10")
 		}
-		r.worker.markDirty(o, trigger{position: ""})
+		r.worker.markDirty(o, trigger{})
 		if o.validAt(p(10)) {
 			t.Error("valid at 10 although anything may have happened")
 		}
 		o = &live{stamp: pinnedAt(p(10)), listed: true}
-		r.worker.markDirty(o, trigger{position: p(12)})
-		r.worker.markDirty(o, trigger{position: ""})
+		r.worker.markDirty(o, trigger{by: commitAt(p(12))})
+		r.worker.markDirty(o, trigger{})
 		if o.validAt(change.NewPosition("BBBBBBBB", 1)) {
 			t.Error("valid in another history")
 		}

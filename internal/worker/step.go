@@ -39,11 +39,11 @@ func (w *Worker) find(c *change.Changeset) {
 		switch to.part {
 		case ofView:
 			if o.planned != nil {
-				w.suspect(o, c.Position, w.maybeOwn(o, c))
+				w.suspect(o, c.Commit(), w.maybeOwn(o, c))
 			}
 			w.touch(o, c)
 		case ofRights:
-			w.suspect(o, c.Position, w.maybeOwn(o, c))
+			w.suspect(o, c.Commit(), w.maybeOwn(o, c))
 		case ofRows:
 			p := o.planned
 			if len(p.hits) == 0 {
@@ -78,7 +78,7 @@ func (w *Worker) touchRows(o *live, c *change.Changeset, hits []int) {
 	case o.ended || o.stamp == nil || o.stamp.Contains(c):
 	case p.result == nil || c.Everything:
 		if c.Everything {
-			w.suspect(o, "", false)
+			w.suspect(o, change.Commit{}, false)
 		}
 		w.touch(o, c)
 	case o.running != nil && o.running.contains(c):
@@ -86,7 +86,7 @@ func (w *Worker) touchRows(o *live, c *change.Changeset, hits []int) {
 	case o.running != nil && o.running.read == "":
 		// The view runs: it is looked at with what that reads.
 	case o.dirty:
-		o.causes.add(c.Position)
+		o.causes.add(c.Commit())
 		if o.stale = first(o.stale, c.Position); p.read != "" && w.round != nil && w.round.before(c.Position) {
 			w.enqueue(o, c, hits) // it may be read in the round, which lacks this
 		}
@@ -107,7 +107,7 @@ func (w *Worker) because(o *live, c *change.Changeset) trigger {
 	if o.running != nil {
 		kind = byAgain
 	}
-	return trigger{kind, c.Position, tableOf(c), w.noted}
+	return trigger{kind, c.Commit(), tableOf(c), w.noted}
 }
 
 // mustWait reports whether a list cannot be stepped to a position yet: others
@@ -158,7 +158,7 @@ func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position) bool {
 	items := p.result.Items()
 	changes, err := o.Step(items, p.result.Meta(), ops, at)
 	if err != nil {
-		w.markDirty(o, trigger{kind: byChange, position: at, seen: w.noted})
+		w.markDirty(o, trigger{kind: byChange, by: commitAt(at), seen: w.noted})
 		return false
 	}
 	if r == nil {
@@ -171,7 +171,7 @@ func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position) bool {
 	}
 	w.weigh(o)
 	if items.Len() > w.cfg.MaxItems {
-		w.markDirty(o, trigger{kind: byChange, position: at, seen: w.noted}) // the view says what is done then
+		w.markDirty(o, trigger{kind: byChange, by: commitAt(at), seen: w.noted}) // the view says what is done then
 	}
 	switch {
 	case changes == nil:
@@ -193,7 +193,7 @@ func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 		w.unqueue(o)
 		return
 	}
-	part := &change.Changeset{Position: c.Position, Changes: make([]change.Change, len(hits))}
+	part := &change.Changeset{Position: c.Position, Mark: c.Mark, Changes: make([]change.Change, len(hits))}
 	for i, at := range hits {
 		part.Changes[i] = c.Changes[at]
 	}
@@ -261,7 +261,7 @@ func allOf(c *change.Changeset) []int {
 	return hits
 }
 
-// markRead has the rows of a list read again; t.position is the first change
+// markRead has the rows of a list read again; t.by is the first change
 // that the list may lack.
 func (w *Worker) markRead(o *live, why string, t trigger) {
 	if o.dirty || o.ended || o.stamp == nil {
@@ -275,12 +275,12 @@ func (w *Worker) markRead(o *live, why string, t trigger) {
 // ran, by what that has read.
 func (w *Worker) lookAgain(o *live, c *change.Changeset) {
 	p := o.planned
-	own := o.isOwn(c.Position)
+	own := o.isOwn(c.Commit())
 	if !own && (affected.Touches(o.reads, c) || affected.Touches(p.rights, c)) {
-		w.doubt(o, c.Position)
+		w.doubt(o, c.Commit())
 	}
 	if !own && affected.Touches(o.reads, c) {
-		w.markDirty(o, trigger{byAgain, c.Position, tableOf(c), w.noted})
+		w.markDirty(o, trigger{byAgain, c.Commit(), tableOf(c), w.noted})
 	}
 	if hits := affected.Hits(p.reads, c); len(hits) > 0 {
 		w.touchRows(o, c, hits)

@@ -28,11 +28,14 @@ var triggerNames = [...]string{"", explain.First, explain.Changed, explain.Again
 
 // trigger is what made an observer dirty first since its last run began.
 type trigger struct {
-	kind     triggerKind
-	position change.Position // of the change, "" for what no change is the cause of
-	table    string          // that the change is of, "" for several
-	seen     int64           // Unix nanoseconds, 0 for never
+	kind  triggerKind
+	by    change.Commit // the change, zero for what no change is the cause of
+	table string        // that the change is of, "" for several
+	seen  int64         // Unix nanoseconds, 0 for never
 }
+
+// commitAt is the commit at a position, of which nothing more is known.
+func commitAt(p change.Position) change.Commit { return change.Commit{Position: p} }
 
 // tableOf is the table that a changeset changes, "" where there are several:
 // then it costs more to find out than to look again.
@@ -108,9 +111,9 @@ func (l *ranLog) newest() []explain.Run {
 // remember notes a run that has ended.
 func (o *live) remember(r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	one := ran{
-		cause: r.trigger.position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind,
+		cause: r.trigger.by.Position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind,
 		began: r.began.UnixNano(), seen: r.trigger.seen, took: uint32(min(outcome.Took.Microseconds(), 1<<32-1)),
-		ops: uint32(len(v.Ops)), changes: uint16(min(len(r.causes.positions), 1<<16-1)),
+		ops: uint32(len(v.Ops)), changes: uint16(min(len(r.causes.commits), 1<<16-1)),
 	}
 	switch {
 	case v.Problem != nil:

@@ -154,7 +154,7 @@ type Worker struct {
 	steps     steps
 	recent    history
 	focus     focus
-	made      made
+	made      *change.Written // by evaluations
 	kept      kept
 	proofs    map[string]proof    // of the plans of views, by name
 	accused   map[string]struct{} // what was said of views and call sites, to be said once
@@ -187,6 +187,7 @@ func New(cfg Config) (*Worker, error) {
 		asking:    map[*live]struct{}{},
 		done:      make(chan struct{}),
 		focus:     newFocus(cfg.Source),
+		made:      change.NewWritten(maxMade),
 		accused:   map[string]struct{}{},
 		proofs:    map[string]proof{},
 	}
