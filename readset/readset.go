@@ -64,13 +64,14 @@ type Set struct {
 	// see, nil where there is none. It is set before the evaluation begins.
 	Snapshot source.Snapshot
 
-	mu       sync.Mutex
-	uses     []Use
-	declared []string
-	poll     time.Duration
-	until    time.Time
-	err      error
-	strays   []Stray
+	mu        sync.Mutex
+	uses      []Use
+	declared  []string
+	poll      time.Duration
+	until     time.Time
+	err       error
+	strays    []Stray
+	unstamped string // why it is not a result of Snapshot
 
 	of      *Set // the evaluation's, of one that is apart
 	strict  atomic.Bool

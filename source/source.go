@@ -74,9 +74,9 @@ type Snapshot interface {
 // that it contains nothing later than its Position: a database may show what
 // its log has not brought. Contains is exact all the same.
 type Overlapping interface {
-	// Through is a position that everything in the snapshot is reached by:
-	// lists of it show one state of the database together with others only
-	// from there on.
+	// Through is a position: a stream that has come to it has yielded
+	// everything that the snapshot contains. Lists of it show one state of the
+	// database together with others only from there on.
 	Through() change.Position
 }
 

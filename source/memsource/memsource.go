@@ -4,8 +4,9 @@
 // A DB is its own source.Source and its own recorder: Read and Get note in the
 // context's read set what they read, and read in the snapshot that they find
 // there. It is exact: one Update is one changeset, a snapshot holds the commits
-// up to its position and no more. Updates run one at a time and never wait for
-// readers. A commit costs a copy of the slice of rows of each table it writes.
+// up to its position and no more, unless a Lag has it behave as a server does.
+// Updates run one at a time and never wait for readers. A commit costs a copy of
+// the slice of rows of each table it writes.
 //
 // Pipeline: [memsource] → affected.
 package memsource
@@ -34,6 +35,11 @@ type Config struct {
 	// History is how many changesets are kept for Stream; 0 means 1,000. A
 	// stream that falls further behind ends with source.ErrPositionGone.
 	History int
+	// KeyImages has images of old rows hold the key alone, as a log does that
+	// writes no more; all else is change.Unknown.
+	KeyImages bool
+	// Lag has the log come behind the commits; nil: never.
+	Lag *Lag
 }
 
 // DB is a database in memory. Methods may be called from several goroutines.
@@ -41,12 +47,15 @@ type DB struct {
 	tables  map[string]*Table
 	history string
 	keep    int
+	keys    bool // KeyImages
+	lag     *lagging
 
 	writing sync.Mutex // held by the one Update that runs
 
 	mu      sync.Mutex
 	state   *state
-	log     []change.Changeset // the newest, without gap, up to state.number
+	base    change.Position    // of the newest changeset that the log does not hold
+	log     []change.Changeset // the newest, without gap
 	advance chan struct{}      // closed when state moves on
 	pinned  int
 }
@@ -68,6 +77,12 @@ func New(config Config) *DB {
 		keep:    config.History,
 		state:   &state{rows: map[string][]record{}},
 		advance: make(chan struct{}),
+		keys:    config.KeyImages,
+	}
+	db.base = db.position(0)
+	if config.Lag != nil {
+		db.lag = newLagging(config.Lag)
+		db.base = db.lag.position(db.history)
 	}
 	if db.keep <= 0 {
 		db.keep = 1000
@@ -89,7 +104,15 @@ func (db *DB) position(number uint64) change.Position {
 func (db *DB) Position() change.Position {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.position(db.state.number)
+	return db.newest()
+}
+
+// newest is the position of the newest changeset. The caller holds mu.
+func (db *DB) newest() change.Position {
+	if n := len(db.log); n > 0 {
+		return db.log[n-1].Position
+	}
+	return db.base
 }
 
 // Covers implements source.Source.
@@ -108,7 +131,7 @@ func (db *DB) Covers(_ context.Context, table string) error {
 func (db *DB) Trim() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.log = nil
+	db.base, db.log = db.newest(), nil
 	db.announce()
 }
 
@@ -119,18 +142,28 @@ func (db *DB) Pinned() int {
 	return db.pinned
 }
 
-// publish makes a state the current one. The caller holds writing.
+// publish makes a state the current one, and returns what the writer is told. The
+// caller holds writing.
 func (db *DB) publish(next *state, set change.Changeset) change.Position {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	set.Position = db.position(next.number)
 	db.state = next
-	if len(db.log) >= db.keep {
-		db.log = slices.Clone(db.log[len(db.log)-db.keep+1:])
+	if db.lag != nil {
+		return db.commitLagging(set)
+	}
+	set.Position = db.position(next.number)
+	db.append(set)
+	return set.Position
+}
+
+// append puts a changeset into the log. The caller holds mu.
+func (db *DB) append(set change.Changeset) {
+	if drop := len(db.log) - db.keep + 1; drop > 0 {
+		db.base = db.log[drop-1].Position
+		db.log = slices.Clone(db.log[drop:])
 	}
 	db.log = append(db.log, set)
 	db.announce()
-	return set.Position
 }
 
 // announce wakes the streams. The caller holds mu.

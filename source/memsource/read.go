@@ -69,8 +69,8 @@ func (db *DB) look(ctx context.Context, table string, columns []string, where st
 		Text:  "read " + strings.Join(columns, ", ") + " from " + table + where,
 		Reads: []readset.Read{{Table: table, Columns: slices.Sorted(slices.Values(columns))}},
 	}, args)
-	if pinned, ok := set.Snapshot.(*snapshot); ok && pinned.db == db {
-		return t, pinned.state.rows[table], nil
+	if pinned := db.pinnedState(set.Snapshot); pinned != nil {
+		return t, pinned.rows[table], nil
 	}
 	return t, db.current().rows[table], nil
 }

@@ -60,10 +60,24 @@ func (db *DB) Update(do func(tx *Tx) error) (change.Position, error) {
 		return "", err
 	}
 	if len(tx.changes) == 0 {
-		return db.position(before.number), nil
+		return db.Position(), nil
+	}
+	if db.keys {
+		keyImages(tx.changes)
 	}
 	next := &state{number: before.number + 1, rows: tx.rows}
 	return db.publish(next, change.Changeset{Changes: tx.changes}), nil
+}
+
+// keyImages leaves the key alone of old rows.
+func keyImages(changes []change.Change) {
+	for i := range changes {
+		if c := &changes[i]; c.Old != nil {
+			key := c.Old[0]
+			c.Old = slices.Repeat([]any{change.Unknown}, len(c.Old))
+			c.Old[0] = key
+		}
+	}
 }
 
 // Put inserts the row, or replaces the one with its key. Columns that the row

@@ -42,6 +42,9 @@ type Harness struct {
 	// Folds says that neighbouring transactions may come as one changeset.
 	Folds bool
 
+	// Lags says that changesets may come some time after their commits.
+	Lags bool
+
 	// Trim drops the log up to now. Optional.
 	Trim func(t *testing.T)
 }

@@ -45,11 +45,14 @@ func testStreamFromNow(t *testing.T, h *Harness) {
 		h.insert(t, id, "after") // until the stream has begun
 		select {
 		case set := <-f.sets:
+			if silent(&set) {
+				continue
+			}
 			rows := map[int64]string{}
 			if err := h.replay(rows, &set); err != nil {
 				t.Fatal(err)
 			}
-			if _, there := rows[1]; there || len(rows) == 0 {
+			if _, there := rows[1]; there && !h.Lags || len(rows) == 0 {
 				t.Errorf("a stream from now on begins with %v", rows)
 			}
 			return
