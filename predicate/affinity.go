@@ -39,8 +39,12 @@ func CollationOf(name string) Collation {
 // Converted returns an argument (nil, int64, float64, string, []byte) as the
 // database converts it to compare it with the column's values, so that the
 // database has nothing left to convert. known is false where Go cannot tell;
-// then the argument is what it was.
+// then the argument is what it was. PostgreSQL's kinds take the arguments that
+// Reduced knows too.
 func (c Column) Converted(value any) (converted any, known bool) {
+	if c.Kind.ofPostgres() {
+		return c.postgresConverted(value)
+	}
 	switch v := value.(type) {
 	case float64:
 		if math.IsNaN(v) {

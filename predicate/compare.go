@@ -53,8 +53,12 @@ func (c Column) comparesText(v string) bool {
 // they are the same to it. NULL comes first, then numbers, text, bytes; as a
 // condition, NULL equals nothing, which is for the caller to heed. known is
 // false where the order cannot be told: a kind or a collation that Go does not
-// know, change.Unknown, a value of a type that no column stores.
+// know, change.Unknown, a value of a type that no column stores. Equal may know
+// of more values that they are not the same.
 func Compare(a, b any, as Column) (order int, known bool) {
+	if as.Kind.ofPostgres() {
+		return comparePostgres(a, b, as)
+	}
 	if as.Kind == Unfit || as.Kind == Printed {
 		return 0, false
 	}

@@ -11,14 +11,16 @@ import (
 // in any case. It is wider than a LIKE that heeds case. ok is false where the
 // pattern says nothing that could be looked up.
 func LikeOf(column, pattern string) (a Atom, ok bool) {
+	if planted.Is(planted.LikeCase) {
+		return likeOf(column, pattern, Binary)
+	}
+	return likeOf(column, fold(pattern), NoCase)
+}
+
+// likeOf is the atom of a pattern that is folded where the collation is.
+func likeOf(column, pattern string, collation Collation) (a Atom, ok bool) {
 	if strings.IndexByte(pattern, 0) >= 0 || !utf8.ValidString(pattern) {
 		return Atom{}, false
-	}
-	collation := NoCase
-	if planted.Is(planted.LikeCase) {
-		collation = Binary
-	} else {
-		pattern = fold(pattern)
 	}
 	a = Atom{Column: Column{column, Printed, collation}, Op: Like, Pattern: pattern}
 	prefix := pattern

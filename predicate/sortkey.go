@@ -29,7 +29,11 @@ func AppendSortKey(to []byte, value any, as Column, desc, nullsLast bool) (key [
 		return to, false
 	}
 	from := len(to)
-	switch as.classOf(value) {
+	class := unfit
+	if value == nil || !as.Kind.ofPostgres() {
+		class = as.classOf(value)
+	}
+	switch class {
 	case null:
 		if nullsLast != (desc && planted.Is(planted.DescNulls)) {
 			return append(to, nullLast), true
@@ -42,7 +46,12 @@ func AppendSortKey(to []byte, value any, as Column, desc, nullsLast bool) (key [
 	case octets:
 		to = appendEscaped(append(to, sortBytes), value.([]byte))
 	default:
-		return to, false
+		if !as.Kind.ofPostgres() {
+			return to, false
+		}
+		if to, known = as.appendPostgresSortKey(to, value); !known {
+			return to, false
+		}
 	}
 	if desc {
 		for i := from; i < len(to); i++ {

@@ -113,6 +113,9 @@ func (a *Atom) value(key string, show bool) string {
 	if key == "" {
 		return "NULL"
 	}
+	if a.Column.Kind.ofPostgres() {
+		return Literal(a.Column.stored(key))
+	}
 	switch rest := key[1:]; key[0] {
 	case classNumber:
 		return written(rest)

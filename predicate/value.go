@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says how values of a column compare with arguments.
+// Kind says how values of a column compare with arguments. The kinds here are
+// SQLite's; those of PostgreSQL begin at firstPostgres.
 type Kind uint8
 
 const (
@@ -39,6 +40,8 @@ const (
 	NoCase
 	// RTrim: spaces at the end do not count.
 	RTrim
+	// Deterministic: equal are only equal bytes; the order is not known.
+	Deterministic
 )
 
 // Column is a column as conditions see it: its name in the images of changes,
@@ -73,6 +76,9 @@ const exact = 1 << 53
 
 // Row appends the canonical form of a value of a row's image.
 func (c Column) Row(to []byte, value any) ([]byte, Known) {
+	if c.Kind.ofPostgres() {
+		return c.postgresRow(to, value)
+	}
 	switch v := value.(type) {
 	case nil:
 		return to, IsNull
@@ -103,6 +109,9 @@ func (c Column) Row(to []byte, value any) ([]byte, Known) {
 // Argument appends the canonical form of what a row's value is compared with,
 // converted as the database would.
 func (c Column) Argument(to []byte, value any) ([]byte, Known) {
+	if c.Kind.ofPostgres() {
+		return c.postgresArgument(to, value)
+	}
 	switch v := value.(type) {
 	case nil:
 		return to, IsNull

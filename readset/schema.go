@@ -16,6 +16,10 @@ type Schema struct {
 	// Path lists the schemas in which PostgreSQL looks for a name that has
 	// none.
 	Path []string
+	// Functions names those of PostgreSQL's that are not its own, in any schema
+	// but pg_catalog: what they read, their text does not show. nil: it is not
+	// known which there are, so any function may be one.
+	Functions map[string]bool
 }
 
 // Fold returns a name with the letters of ASCII in lower case: names that are
@@ -48,14 +52,19 @@ type Table struct {
 	// Columns are in the order of SELECT *.
 	Columns []Column
 	// Definition is the statement that makes the table or view, "" where the
-	// database does not tell: then nothing is known about its collations.
+	// database does not tell: then nothing is known about its collations. Of
+	// PostgreSQL only views have one, as pg_get_viewdef writes it under Path.
 	Definition string
+	// Policies are the conditions that row-level security may add where the
+	// table is read, as pg_get_expr writes them under Path.
+	Policies []string
 }
 
 // Column is one column of a table.
 type Column struct {
 	Name string
-	// Type is as declared, "" for none.
+	// Type is as declared, "" for none. Of PostgreSQL it is as format_type writes
+	// it: of a domain the type below it, of an enum "enum " and its name.
 	Type string
 	// Key is the column's place in the primary key, from 1; 0 for none.
 	Key int
