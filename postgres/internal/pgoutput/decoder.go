@@ -89,6 +89,7 @@ type Decoder struct {
 	relations map[uint32]*relation // described on this connection
 	former    map[uint32]*relation // on the last, to see what differs
 	described uint64               // relations told so far
+	domains   map[uint32]kind      // those whose values are not text
 	plain     held                 // reused: the transaction between Begin and Commit
 	current   *held                // what rows belong to now; nil outside of it
 	streams   map[uint32]*held     // open streamed transactions, by their xid
@@ -127,6 +128,7 @@ func (d *Decoder) Reset() {
 	}
 	d.streams, d.bytes = map[uint32]*held{}, 0
 	d.current, d.failed = nil, nil
+	d.domains = map[uint32]kind{}
 	d.plain = held{}
 }
 
@@ -206,10 +208,8 @@ func (d *Decoder) part(f *frame) {
 		d.describe(f)
 	case 'M':
 		d.message(f, xid)
-	case 'Y': // a type's name: its values are text
-		f.uint32()
-		f.text()
-		f.text()
+	case 'Y':
+		d.describeType(f)
 	}
 }
 

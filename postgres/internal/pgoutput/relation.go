@@ -41,7 +41,7 @@ func (d *Decoder) describe(f *frame) {
 		r.keys[i] = f.byte()&1 != 0
 		r.columns[i] = f.text()
 		r.types[i] = columnType{f.uint32(), f.uint32()}
-		r.kinds[i] = kindOf(r.types[i].oid)
+		r.kinds[i] = d.kindOf(r.types[i].oid)
 	}
 	r.cuts = slices.Contains(r.kinds, isText) && !slices.Contains(r.kinds, isBytea)
 	if f.err != nil {
@@ -49,6 +49,28 @@ func (d *Decoder) describe(f *frame) {
 	}
 	r.name = d.cfg.Name(schema, table)
 	d.learn(r)
+}
+
+// describeType takes the name of a type, of a domain that of the type beneath
+// it. It comes before the first table with such a column.
+func (d *Decoder) describeType(f *frame) {
+	oid := f.uint32()
+	schema, name := f.text(), f.text()
+	if f.err != nil {
+		return
+	}
+	delete(d.domains, oid)
+	if k := kinds[name]; k != isText && (schema == "" || schema == "pg_catalog") {
+		d.domains[oid] = k
+	}
+}
+
+// kindOf is the kind of a column's values.
+func (d *Decoder) kindOf(oid uint32) kind {
+	if k, ok := d.domains[oid]; ok {
+		return k
+	}
+	return kindOf(oid)
 }
 
 // learn puts a description in place of the former one, and folds the table

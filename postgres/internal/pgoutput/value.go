@@ -40,6 +40,11 @@ func kindOf(oid uint32) kind {
 	return isText
 }
 
+// kinds are the same by the types' names, which stand beneath domains.
+var kinds = map[string]kind{
+	"int8": isInt, "int2": isInt, "int4": isInt, "oid": isInt, "float4": isFloat4, "float8": isFloat8, "bool": isBool, "bytea": isBytea,
+}
+
 // parse reads a value of a kind that is not text.
 func (k kind) parse(data []byte) (value any, ok bool) {
 	switch k {
