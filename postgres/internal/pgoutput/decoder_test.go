@@ -376,38 +376,38 @@ func TestMalformed(t *testing.T) {
 
 func BenchmarkOneRow(b *testing.B) {
 	d := New(Config{Wanted: func(string) bool { return true }})
-	frames := [][]byte{begin(7), insertItem(tuple{"12345", "42", "some name"}), commit()}
 	feed(b, d, begin(1), describeItem(), commit())
-	b.ReportAllocs()
-	for b.Loop() {
-		feed(b, d, frames...)
-	}
+	run(b, d, begin(7), insertItem(tuple{"12345", "42", "some name"}), commit())
 }
 
-func BenchmarkBig(b *testing.B) {
-	for _, streamed := range []bool{false, true} {
-		name, row := "plain", build('U', itemID, byte('N'), tuple{"12345", "42", "some name"})
-		if streamed {
-			name, row = "streamed", build('U', 7, itemID, byte('N'), tuple{"12345", "42", "some name"})
-		}
+func BenchmarkRows(b *testing.B) {
+	const rows = 1000
+	var plain, streamed [][]byte
+	for range rows {
+		plain = append(plain, build('U', itemID, byte('N'), tuple{"12345", "42", "some name"}))
+		streamed = append(streamed, build('U', 7, itemID, byte('N'), tuple{"12345", "42", "some name"}))
+	}
+	for name, frames := range map[string][][]byte{
+		"plain":    slices.Concat([][]byte{begin(7)}, plain, [][]byte{commit()}),
+		"streamed": slices.Concat([][]byte{streamStart(7, 1), describeItem(7)}, streamed, [][]byte{streamStop(), streamCommit(7)}),
+	} {
 		b.Run(name, func(b *testing.B) {
 			d := New(Config{})
 			feed(b, d, begin(1), describeItem(), commit())
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				switch {
-				case i%1000 != 0 && streamed, i%1000 != 0:
-				case streamed && i > 0:
-					feed(b, d, streamStop(), streamCommit(7), streamStart(7, 1), describeItem(7))
-				case streamed:
-					feed(b, d, streamStart(7, 1), describeItem(7))
-				case i > 0:
-					feed(b, d, commit(), begin(7))
-				default:
-					feed(b, d, begin(7))
-				}
-				feed(b, d, row)
-			}
+			run(b, d, frames...)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 		})
+	}
+}
+
+// run takes frames again and again.
+func run(b *testing.B, d *Decoder, frames ...[]byte) {
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, f := range frames {
+			if _, err := d.Take(f); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }

@@ -14,6 +14,10 @@ func (d *Decoder) row(f *frame, xid uint32) {
 		f.rest = nil // nobody looks at it
 		return
 	}
+	if len(r.columns) > len(f.rest) {
+		f.fail("%d values in %d bytes", len(r.columns), len(f.rest))
+		return
+	}
 	c := change.Change{Table: t.name, Columns: r.columns}
 	size := rowBeside + len(f.rest)
 	values := reader{f: f, r: r}
@@ -42,10 +46,12 @@ type reader struct {
 	f    *frame
 	r    *relation
 	text string // the rest of the frame when it was made: what texts are cut from, if not ""
+	room []any  // for both images of an update
 }
 
 // update reads both images, and completes each by the other.
 func (v *reader) update(mixed bool) (old, new []any) {
+	v.room = make([]any, 2*len(v.r.columns))
 	mark := v.f.byte()
 	if mark == 'K' || mark == 'O' {
 		old = v.old(mark, mixed)
@@ -69,7 +75,7 @@ func (v *reader) update(mixed bool) (old, new []any) {
 // unchangedKey is the old image where none was sent: the columns of the key are
 // what they are.
 func (v *reader) unchangedKey(new []any, mixed bool) []any {
-	old := make([]any, len(new))
+	old := v.row(len(new))
 	known := !mixed && (v.r.identity == 'd' || v.r.identity == 'i')
 	for i := range old {
 		old[i] = change.Unknown
@@ -103,17 +109,27 @@ func (v *reader) image(want, mark byte) []any {
 		return nil
 	}
 	n := int(v.f.uint16())
-	if v.f.err == nil && (n != len(v.r.columns) || n > len(v.f.rest)) {
+	if v.f.err == nil && n != len(v.r.columns) {
 		v.f.fail("a row of table %s has %d values for %d columns", v.r.name, n, len(v.r.columns))
 	}
 	if v.f.err != nil {
 		return nil
 	}
-	image := make([]any, n)
+	image := v.row(n)
 	for i := range image {
 		image[i] = v.value(v.r.kinds[i])
 	}
 	return image
+}
+
+// row makes an empty image.
+func (v *reader) row(n int) []any {
+	if len(v.room) < n {
+		return make([]any, n)
+	}
+	row := v.room[:n:n]
+	v.room = v.room[n:]
+	return row
 }
 
 // value reads one value.
