@@ -69,10 +69,13 @@ func (r *Rules) Bind(s *schema.Schema) *Bound {
 	var unknown []error
 	for i := range r.tables {
 		e := &r.tables[i]
-		if t := s.Table(e.table); t != nil {
-			ruled[t.Name] = e
-		} else {
+		switch t := s.Table(e.table); {
+		case t == nil:
 			unknown = append(unknown, e.at.Errorf("there is no table or view %q; there are %s", e.table, tableNames(s)))
+		case ruled[t.Name] != nil:
+			unknown = append(unknown, e.at.Errorf("the table %q is there already, in line %d", t.Name, ruled[t.Name].at.Line))
+		default:
+			ruled[t.Name] = e
 		}
 	}
 	b.Unknown = errors.Join(unknown...)

@@ -20,8 +20,6 @@ package rules
 
 import (
 	"errors"
-	"slices"
-	"strings"
 
 	"github.com/wakeful-dev/wakeful/internal/yamldoc"
 	"github.com/wakeful-dev/wakeful/permit"
@@ -89,10 +87,6 @@ func Parse(otherwise, tables *yamldoc.Node) (*Rules, error) {
 	for _, e := range entries {
 		table := entry{at: e.Key, table: e.Key.Value}
 		table.at.Path = e.Value.Path
-		if i := slices.IndexFunc(r.tables, func(had entry) bool { return strings.EqualFold(had.table, table.table) }); i >= 0 {
-			errs = append(errs, e.Key.Errorf("the table %q is there already, in line %d", r.tables[i].table, r.tables[i].at.Line))
-			continue
-		}
 		if !e.Value.Null() {
 			errs = append(errs, table.read(e.Value, false))
 		}

@@ -268,7 +268,7 @@ func TestMistakes(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"tables:\n  posts:\n    reed: public", `line 3: tables.posts: unknown key "reed"; there are create, delete, hidden, key,`},
 		{"tables:\n  posts:\n    read: public\n    read: nobody", `line 4: tables.posts: "read" is there twice, first in line 3`},
-		{"tables:\n  posts: {read: public}\n  POSTS: {read: public}", `line 3: tables: the table "posts" is there already`},
+		{"tables:\n  posts: {read: public}\n  POSTS: {read: public}", `line 3: tables.POSTS: the table "posts" is there already`},
 		{"tables:\n  postz:\n    read: public", `line 2: tables.postz: there is no table or view "postz"; there are posts, teams`},
 		{"tables:\n  posts:\n    hidden: [secret]", `line 3: tables.posts.hidden: posts has no column "secret"; it has id, owner_id, score`},
 		{"tables:\n  posts:\n    hidden: [score]\n    ordering: [-score]", `line 4: tables.posts.ordering: "score" is hidden`},
