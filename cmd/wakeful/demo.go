@@ -84,7 +84,7 @@ func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	board, err := demo.New(db, logger)
+	board, err := demo.New(db, demo.SQLite, logger)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type row struct {
 	Place      int64  `json:"place"`
 }
 
-func findTicket(ctx context.Context, tx *sql.Tx, id any) (*row, error) {
+func findTicket(ctx context.Context, tx transaction, id int64) (*row, error) {
 	var t row
 	err := tx.QueryRowContext(ctx,
 		`SELECT id, project_id, assignee_id, status, title, votes, place FROM tickets WHERE id = ?`, id).
@@ -33,7 +33,7 @@ func findTicket(ctx context.Context, tx *sql.Tx, id any) (*row, error) {
 	return &t, err
 }
 
-func insertTicket(ctx context.Context, tx *sql.Tx, project, assignee int64, title string) (*row, error) {
+func insertTicket(ctx context.Context, tx transaction, project, assignee int64, title string) (*row, error) {
 	t := row{ProjectID: project, AssigneeID: assignee, Status: "todo", Title: title}
 	err := tx.QueryRowContext(ctx, `
 		INSERT INTO tickets (project_id, assignee_id, status, title, place)
@@ -47,7 +47,7 @@ func insertTicket(ctx context.Context, tx *sql.Tx, project, assignee int64, titl
 
 // setStatus also stores the title and assignee, and puts the ticket on top of
 // its new column.
-func setStatus(ctx context.Context, tx *sql.Tx, t *row, status string) error {
+func setStatus(ctx context.Context, tx transaction, t *row, status string) error {
 	err := tx.QueryRowContext(ctx, `
 		UPDATE tickets SET title = ?, assignee_id = ?, status = ?,
 			place = CASE WHEN status = ? THEN place ELSE (SELECT min(place) - 1 FROM tickets) END
@@ -60,7 +60,7 @@ func setStatus(ctx context.Context, tx *sql.Tx, t *row, status string) error {
 	return note(ctx, tx, "“%s” is %s", t.Title, map[string]string{"todo": "to do again", "doing": "being worked on", "done": "done"}[status])
 }
 
-func addVote(ctx context.Context, tx *sql.Tx, t *row) error {
+func addVote(ctx context.Context, tx transaction, t *row) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE tickets SET votes = votes + 1 WHERE id = ?`, t.ID); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func addVote(ctx context.Context, tx *sql.Tx, t *row) error {
 	return note(ctx, tx, "“%s” got a vote", t.Title)
 }
 
-func assign(ctx context.Context, tx *sql.Tx, t *row, person int64) error {
+func assign(ctx context.Context, tx transaction, t *row, person int64) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE tickets SET assignee_id = ? WHERE id = ?`, person, t.ID); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func assign(ctx context.Context, tx *sql.Tx, t *row, person int64) error {
 
 // changePlaces swaps a ticket with the next one of its column. Two rows change
 // in one transaction: nobody ever sees one without the other.
-func changePlaces(ctx context.Context, tx *sql.Tx, t *row, next string) error {
+func changePlaces(ctx context.Context, tx transaction, t *row, next string) error {
 	var id, place int64
 	err := tx.QueryRowContext(ctx,
 		`SELECT id, place FROM tickets WHERE project_id = ? AND status = ? AND `+next+` LIMIT 1`,
@@ -101,7 +101,7 @@ func changePlaces(ctx context.Context, tx *sql.Tx, t *row, next string) error {
 	return note(ctx, tx, "“%s” was moved", t.Title)
 }
 
-func removeTicket(ctx context.Context, tx *sql.Tx, t *row) error {
+func removeTicket(ctx context.Context, tx transaction, t *row) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM tickets WHERE id = ?`, t.ID); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func removeTicket(ctx context.Context, tx *sql.Tx, t *row) error {
 }
 
 // note adds a line to the activity, of which it keeps the last hundred.
-func note(ctx context.Context, tx *sql.Tx, format string, args ...any) error {
+func note(ctx context.Context, tx transaction, format string, args ...any) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO activity (what) VALUES (?)`, fmt.Sprintf(format, args...)); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func note(ctx context.Context, tx *sql.Tx, format string, args ...any) error {
 	return err
 }
 
-func readPace(ctx context.Context, tx *sql.Tx) (pace, error) {
+func readPace(ctx context.Context, tx transaction) (pace, error) {
 	var p pace
 	err := tx.QueryRowContext(ctx, `SELECT id, running, per_second FROM writer`).Scan(&p.ID, &p.Running, &p.PerSecond)
 	return p, err

@@ -21,20 +21,19 @@ var page embed.FS
 
 // Board serves the page, the lists and the writes of one database.
 type Board struct {
+	Dialect
 	db     *sql.DB
 	logger *slog.Logger
 }
 
-// New returns the board of a database, in which it makes tables and something
+// New returns the board of a database that speaks dialect, in which it makes tables and something
 // to look at where there are none. A nil logger is silent.
-func New(db *sql.DB, logger *slog.Logger) (*Board, error) {
+func New(db *sql.DB, dialect Dialect, logger *slog.Logger) (*Board, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	if err := prepare(db); err != nil {
-		return nil, err
-	}
-	return &Board{db: db, logger: logger}, nil
+	b := &Board{Dialect: dialect, db: db, logger: logger}
+	return b, b.prepare()
 }
 
 // Handler returns the whole app. Observed it is live, alone it is an ordinary

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"database/sql"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +29,7 @@ func newBoard(t *testing.T) (*Board, *sqlite.Source) {
 			t.Error(err)
 		}
 	})
-	b, err := New(db, nil)
+	b, err := New(db, SQLite, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +56,7 @@ func TestAllListsFollowTheWriter(t *testing.T) {
 		followed = append(followed, server.Observe(url))
 	}
 	for range 60 {
-		if err := inTx(t.Context(), b.db, func(tx *sql.Tx) error { return b.act(t.Context(), tx) }); err != nil {
+		if err := b.within(t.Context(), func(tx transaction) error { return b.act(t.Context(), tx) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,7 +71,7 @@ func TestWriterKeepsTheBoardInBounds(t *testing.T) {
 	b, _ := newBoard(t)
 	ctx := t.Context()
 	for i := range 300 {
-		if err := inTx(ctx, b.db, func(tx *sql.Tx) error { return b.act(ctx, tx) }); err != nil {
+		if err := b.within(ctx, func(tx transaction) error { return b.act(ctx, tx) }); err != nil {
 			t.Fatalf("act %d: %v", i, err)
 		}
 	}
@@ -110,7 +109,7 @@ func TestRestartKeepsTheBoard(t *testing.T) {
 	if _, err := b.db.Exec(`DELETE FROM tickets WHERE id > 3`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(b.db, nil); err != nil {
+	if _, err := New(b.db, SQLite, nil); err != nil {
 		t.Fatal(err)
 	}
 	var n int

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 )
 
 // The lists. Nothing in them knows that somebody may watch.
@@ -63,11 +64,11 @@ const selectTickets = `
 func (b *Board) tickets(w http.ResponseWriter, r *http.Request) {
 	where, args := `WHERE true`, []any{}
 	q := r.URL.Query()
-	if v := q.Get("project"); v != "" {
-		where, args = where+` AND t.project_id = ?`, append(args, v)
+	if q.Get("project") != "" {
+		where, args = where+` AND t.project_id = ?`, append(args, number(q.Get("project")))
 	}
-	if v := q.Get("assignee"); v != "" {
-		where, args = where+` AND t.assignee_id = ?`, append(args, v)
+	if q.Get("assignee") != "" {
+		where, args = where+` AND t.assignee_id = ?`, append(args, number(q.Get("assignee")))
 	}
 	switch v := q.Get("status"); v {
 	case "":
@@ -77,6 +78,15 @@ func (b *Board) tickets(w http.ResponseWriter, r *http.Request) {
 		where, args = where+` AND t.status = ?`, append(args, v)
 	}
 	list(b, w, r, scanTicket, selectTickets+where+` ORDER BY t.place, t.id`, args...)
+}
+
+// number is an id as a URL has it; 0, which nothing has, where it is none.
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // top is the five open tickets with the most votes.
@@ -99,8 +109,8 @@ func (b *Board) counts(w http.ResponseWriter, r *http.Request) {
 		SELECT s.status, count(t.id), coalesce(sum(t.votes), 0)
 		FROM s
 		LEFT JOIN tickets t ON t.status = s.status AND t.project_id = ?
-		GROUP BY s.status
-		ORDER BY s.place`, r.URL.Query().Get("project"))
+		GROUP BY s.status, s.place
+		ORDER BY s.place`, number(r.URL.Query().Get("project")))
 }
 
 type entry struct {
@@ -128,7 +138,7 @@ func (b *Board) writer(w http.ResponseWriter, r *http.Request) {
 
 // list answers with the rows of a query as a JSON array.
 func list[Row any](b *Board, w http.ResponseWriter, r *http.Request, scan func(*sql.Rows, *Row) error, query string, args ...any) {
-	rows, err := b.db.QueryContext(r.Context(), query, args...)
+	rows, err := b.db.QueryContext(r.Context(), b.text(query), args...)
 	if err != nil {
 		b.fail(w, r, err)
 		return

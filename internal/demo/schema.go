@@ -2,13 +2,8 @@ package demo
 
 import (
 	"context"
-	"database/sql"
-	_ "embed"
 	"fmt"
 )
-
-//go:embed schema.sql
-var schema string
 
 // The people and projects that a new board has. Ids count from 1.
 var (
@@ -43,12 +38,12 @@ var firstTickets = []struct {
 }
 
 // prepare makes the tables, and fills them where nobody is in them yet.
-func prepare(db *sql.DB) error {
+func (b *Board) prepare() error {
 	ctx := context.Background()
-	if _, err := db.ExecContext(ctx, schema); err != nil {
+	if _, err := b.db.ExecContext(ctx, b.schema); err != nil {
 		return fmt.Errorf("demo: make tables: %w", err)
 	}
-	return inTx(ctx, db, func(tx *sql.Tx) error {
+	return b.within(ctx, func(tx transaction) error {
 		var people int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM people`).Scan(&people); err != nil || people > 0 {
 			return err
@@ -57,7 +52,7 @@ func prepare(db *sql.DB) error {
 	})
 }
 
-func fill(ctx context.Context, tx *sql.Tx) error {
+func fill(ctx context.Context, tx transaction) error {
 	for _, name := range peopleNames {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO people (name) VALUES (?)`, name); err != nil {
 			return err
@@ -76,21 +71,8 @@ func fill(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO writer (id, running, per_second) VALUES (1, 1, 1)`); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO writer (id, running, per_second) VALUES (1, true, 1)`); err != nil {
 		return err
 	}
 	return note(ctx, tx, "The board was made")
-}
-
-// inTx runs do in a transaction and commits it where do returned no error.
-func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }

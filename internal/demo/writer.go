@@ -38,7 +38,7 @@ func (b *Board) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		wait := recheck
-		err := inTx(ctx, b.db, func(tx *sql.Tx) error {
+		err := b.within(ctx, func(tx transaction) error {
 			p, err := readPace(ctx, tx)
 			if err != nil || !p.Running {
 				return err
@@ -54,7 +54,7 @@ func (b *Board) Run(ctx context.Context) error {
 }
 
 // act does one thing that people do to boards.
-func (b *Board) act(ctx context.Context, tx *sql.Tx) error {
+func (b *Board) act(ctx context.Context, tx transaction) error {
 	var tickets, id int64
 	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tickets`).Scan(&tickets); err != nil {
 		return err
@@ -74,22 +74,22 @@ func (b *Board) act(ctx context.Context, tx *sql.Tx) error {
 	case dice < 50:
 		return b.onTicket(ctx, tx, `status <> 'done'`, addVote)
 	case dice < 65:
-		return b.onTicket(ctx, tx, `status <> 'done'`, func(ctx context.Context, tx *sql.Tx, t *row) error {
+		return b.onTicket(ctx, tx, `status <> 'done'`, func(ctx context.Context, tx transaction, t *row) error {
 			return assign(ctx, tx, t, id)
 		})
 	case dice < 80:
-		return b.onTicket(ctx, tx, `true`, func(ctx context.Context, tx *sql.Tx, t *row) error {
+		return b.onTicket(ctx, tx, `true`, func(ctx context.Context, tx transaction, t *row) error {
 			return changePlaces(ctx, tx, t, `place < ? ORDER BY place DESC`)
 		})
 	default:
-		return b.onTicket(ctx, tx, `status <> 'done'`, func(ctx context.Context, tx *sql.Tx, t *row) error {
+		return b.onTicket(ctx, tx, `status <> 'done'`, func(ctx context.Context, tx transaction, t *row) error {
 			return setStatus(ctx, tx, t, map[string]string{"todo": "doing", "doing": "done"}[t.Status])
 		})
 	}
 }
 
 // onTicket does something to one ticket, picked at random.
-func (b *Board) onTicket(ctx context.Context, tx *sql.Tx, where string, do func(context.Context, *sql.Tx, *row) error) error {
+func (b *Board) onTicket(ctx context.Context, tx transaction, where string, do func(context.Context, transaction, *row) error) error {
 	var id int64
 	err := tx.QueryRowContext(ctx, `SELECT id FROM tickets WHERE `+where+` ORDER BY random() LIMIT 1`).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {

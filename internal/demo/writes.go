@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,9 +26,9 @@ func refuse(status int, format string, args ...any) error {
 }
 
 // write runs a handler's transaction and answers with what it returned.
-func (b *Board) write(w http.ResponseWriter, r *http.Request, status int, do func(context.Context, *sql.Tx) (any, error)) {
+func (b *Board) write(w http.ResponseWriter, r *http.Request, status int, do func(context.Context, transaction) (any, error)) {
 	var answer any
-	err := inTx(r.Context(), b.db, func(tx *sql.Tx) (err error) {
+	err := b.within(r.Context(), func(tx transaction) (err error) {
 		answer, err = do(r.Context(), tx)
 		return err
 	})
@@ -46,7 +45,7 @@ func (b *Board) write(w http.ResponseWriter, r *http.Request, status int, do fun
 
 // addTicket takes the form fields title, project (1) and assignee (1).
 func (b *Board) addTicket(w http.ResponseWriter, r *http.Request) {
-	b.write(w, r, http.StatusCreated, func(ctx context.Context, tx *sql.Tx) (any, error) {
+	b.write(w, r, http.StatusCreated, func(ctx context.Context, tx transaction) (any, error) {
 		title, err := formTitle(r)
 		if err != nil {
 			return nil, err
@@ -65,8 +64,8 @@ func (b *Board) addTicket(w http.ResponseWriter, r *http.Request) {
 
 // editTicket takes any of the form fields title, status, assignee.
 func (b *Board) editTicket(w http.ResponseWriter, r *http.Request) {
-	b.write(w, r, http.StatusOK, func(ctx context.Context, tx *sql.Tx) (any, error) {
-		t, err := findTicket(ctx, tx, r.PathValue("id"))
+	b.write(w, r, http.StatusOK, func(ctx context.Context, tx transaction) (any, error) {
+		t, err := findTicket(ctx, tx, number(r.PathValue("id")))
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +93,8 @@ func (b *Board) editTicket(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Board) vote(w http.ResponseWriter, r *http.Request) {
-	b.write(w, r, http.StatusOK, func(ctx context.Context, tx *sql.Tx) (any, error) {
-		t, err := findTicket(ctx, tx, r.PathValue("id"))
+	b.write(w, r, http.StatusOK, func(ctx context.Context, tx transaction) (any, error) {
+		t, err := findTicket(ctx, tx, number(r.PathValue("id")))
 		if err != nil {
 			return nil, err
 		}
@@ -105,8 +104,8 @@ func (b *Board) vote(w http.ResponseWriter, r *http.Request) {
 
 // move takes the form field by: up or down.
 func (b *Board) move(w http.ResponseWriter, r *http.Request) {
-	b.write(w, r, http.StatusOK, func(ctx context.Context, tx *sql.Tx) (any, error) {
-		t, err := findTicket(ctx, tx, r.PathValue("id"))
+	b.write(w, r, http.StatusOK, func(ctx context.Context, tx transaction) (any, error) {
+		t, err := findTicket(ctx, tx, number(r.PathValue("id")))
 		if err != nil {
 			return nil, err
 		}
@@ -121,8 +120,8 @@ func (b *Board) move(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Board) deleteTicket(w http.ResponseWriter, r *http.Request) {
-	b.write(w, r, http.StatusOK, func(ctx context.Context, tx *sql.Tx) (any, error) {
-		t, err := findTicket(ctx, tx, r.PathValue("id"))
+	b.write(w, r, http.StatusOK, func(ctx context.Context, tx transaction) (any, error) {
+		t, err := findTicket(ctx, tx, number(r.PathValue("id")))
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +131,7 @@ func (b *Board) deleteTicket(w http.ResponseWriter, r *http.Request) {
 
 // setWriter takes the form fields running (true, false) and per_second.
 func (b *Board) setWriter(w http.ResponseWriter, r *http.Request) {
-	b.write(w, r, http.StatusOK, func(ctx context.Context, tx *sql.Tx) (any, error) {
+	b.write(w, r, http.StatusOK, func(ctx context.Context, tx transaction) (any, error) {
 		p, err := readPace(ctx, tx)
 		if err != nil {
 			return nil, err
@@ -161,7 +160,7 @@ func formTitle(r *http.Request) (string, error) {
 }
 
 // formID reads the id of something that exists, 1 where the field is empty.
-func formID(ctx context.Context, tx *sql.Tx, r *http.Request, field, exists string) (int64, error) {
+func formID(ctx context.Context, tx transaction, r *http.Request, field, exists string) (int64, error) {
 	text := r.FormValue(field)
 	if text == "" {
 		return 1, nil
