@@ -109,6 +109,7 @@ func (c *call) observed(w http.ResponseWriter) (done bool, problem *wire.Problem
 // is noted apart from what rights rest on.
 func (c *call) rows(p *reading, kept bool) (*ivm.Rows, error) {
 	ctx, reads := c.r.Context(), (*readset.Set)(nil)
+	kept = kept && !p.policed(ctx)
 	asked := p.exactly()
 	if kept {
 		ctx, reads = readset.Apart(ctx)

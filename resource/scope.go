@@ -1,18 +1,21 @@
 package resource
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 
+	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/where"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
 // fingerprint stands for what an answer depends on beside its URL: the rows
-// that the request may see and filter by, and the scheme, which the links of a
-// page have in them.
+// that the request may see and filter by, its rights in the database, and the
+// scheme, which the links of a page have in them.
 func (c *call) fingerprint() string {
 	h := sha256.New()
 	for _, text := range c.rights() {
@@ -23,11 +26,25 @@ func (c *call) fingerprint() string {
 }
 
 func (c *call) rights() []string {
-	texts := []string{scheme(c.r), c.scope.Canonical()}
+	texts := []string{scheme(c.r), readset.Rights(c.r.Context()), c.scope.Canonical()}
 	for _, e := range c.reached {
 		texts = append(texts, e.Canonical())
 	}
 	return texts
+}
+
+// policed reports whether policies of the database say which rows of the
+// reading there are: then the rows that changed say nothing of who sees them.
+func (p *reading) policed(ctx context.Context) bool {
+	asRole := readset.Rights(ctx) != ""
+	names := append(p.match.Tables(), p.table.Name)
+	for _, n := range p.nested {
+		names = append(names, n.table.Name)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		t := p.schema.Table(name)
+		return t == nil || t.Policed || t.Policies && asRole
+	})
 }
 
 // unbound answers for a condition that is none of the table. What a request

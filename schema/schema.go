@@ -65,6 +65,10 @@ type Table struct {
 	// Conflict: a constraint says what becomes of rows that stand against a
 	// write, as ON CONFLICT REPLACE does.
 	Conflict bool
+	// Policies: policies of the database say which of its rows there are for a
+	// request that has a role of its own (readset.Rights). Policed: they do so for
+	// every request. Of such a table nothing is decided in memory.
+	Policies, Policed bool
 	// Unobserved is why changes of the table are not reported, "" where they
 	// are; Cure is what can be done about it. Of a view it is "": changes are
 	// reported of what it reads.
