@@ -54,6 +54,7 @@ type Source struct {
 	meta   *pgxpool.Pool // for questions about the database itself: few and short
 
 	readers readers
+	catalog catalog // what the database holds, for resources
 }
 
 // Open opens a database with the defaults of Config. The handle records what

@@ -42,8 +42,11 @@ const (
 	ReadOnly
 	// TooBig: the database has no room for it.
 	TooBig
+	// Forbidden: the database does not let its user, or the role that the request
+	// has, do it.
+	Forbidden
 )
 
-var reasonNames = [...]string{"", "busy", "duplicate", "dangling", "missing", "checked", "mistyped", "raised", "read-only", "too big"}
+var reasonNames = [...]string{"", "busy", "duplicate", "dangling", "missing", "checked", "mistyped", "raised", "read-only", "too big", "forbidden"}
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -36,10 +36,14 @@ type Schema struct {
 	Tables []*Table
 }
 
-// Table returns a table or view by its name, as the database compares names;
-// nil where there is none.
+// Table returns a table or view by its name, as the database compares names:
+// SQLite in any case, PostgreSQL exactly. Nil where there is none.
 func (s *Schema) Table(name string) *Table {
-	i := slices.IndexFunc(s.Tables, func(t *Table) bool { return strings.EqualFold(t.Name, name) })
+	same := func(t *Table) bool { return t.Name == name }
+	if s.Dialect == "sqlite" {
+		same = func(t *Table) bool { return strings.EqualFold(t.Name, name) }
+	}
+	i := slices.IndexFunc(s.Tables, same)
 	if i < 0 {
 		return nil
 	}
@@ -50,6 +54,9 @@ func (s *Schema) Table(name string) *Table {
 type Table struct {
 	// Name is as changes and read sets have it.
 	Name string
+	// Path has the parts of the name as statements quote them, the schema and the
+	// table; nil: Name is the one part.
+	Path []string
 	// View: it cannot be written.
 	View bool
 	// Columns are in the order of SELECT *.
@@ -106,6 +113,23 @@ type Column struct {
 	// Type is what values of the column are meant to be. A database that is
 	// lax about it may hold others.
 	Type Type
+	// Native names the type as a cast does, a domain's by the type beneath it;
+	// "" where the database takes a value of any type (SQLite). It says which of
+	// the database's types a Type is: where images of changes have a value that
+	// is no number, boolean, text or bytes, they have the text of it.
+	Native string
+	// Labels are those of an enum, in their order.
+	Labels []string
+	// Item is what an Array has in it.
+	Item *Column
+	// Length is the most characters that a Text may have, 0 for no bound.
+	Length int
+	// Precision and Scale bound a Decimal: so many digits, and so many of them
+	// behind the point. Precision 0 is no bound.
+	Precision, Scale int
+	// Unordered: the database does not compare values of the type; they are
+	// compared as their texts, byte by byte.
+	Unordered bool
 	// Strict: the database holds no values of other types in it.
 	Strict bool
 	// Nullable: NULL may be stored.
@@ -148,8 +172,9 @@ const (
 	Time
 	UUID
 	JSON
+	Array
 )
 
-var typeNames = [...]string{"any", "integer", "float", "decimal", "text", "bytes", "boolean", "timestamp", "date", "time", "uuid", "json"}
+var typeNames = [...]string{"any", "integer", "float", "decimal", "text", "bytes", "boolean", "timestamp", "date", "time", "uuid", "json", "array"}
 
 func (t Type) String() string { return typeNames[t] }
