@@ -10,6 +10,7 @@ import (
 // replayer carries transactions out in the second database.
 type replayer struct {
 	db     *sql.DB
+	engine engine
 	shapes map[string]shape
 }
 
@@ -20,13 +21,13 @@ func (p *replayer) shape(ctx context.Context, table string) (shape, error) {
 	if s, ok := p.shapes[table]; ok {
 		return s, nil
 	}
-	columns, key, err := layout(ctx, p.db, table)
+	columns, key, err := p.engine.layout(ctx, p.db, table)
 	if err != nil {
 		return shape{}, err
 	}
 	s := shape{
 		remove: "DELETE FROM " + quote(table) + " WHERE (" + list(key) + ") = (",
-		insert: "INSERT OR REPLACE INTO " + quote(table) + " (" + list(columns) + ") VALUES (",
+		insert: p.engine.insert + quote(table) + " (" + list(columns) + ") VALUES (",
 	}
 	p.shapes[table] = s
 	return s, nil

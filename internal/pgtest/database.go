@@ -89,6 +89,9 @@ func (db *DB) Exec(t testing.TB, sql ...string) {
 	}
 }
 
+// Try is Exec where it may fail.
+func (db *DB) Try(sql ...string) error { return execute(db.URL, sql...) }
+
 // Value is the one value that a statement returns, as text; "" for NULL.
 func (db *DB) Value(t testing.TB, sql string) string {
 	t.Helper()
