@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/wakeful-dev/wakeful/sqldb"
 )
 
 // Config says which database to open, and how. The zero value of each field
@@ -53,8 +55,9 @@ type Source struct {
 	log    *slog.Logger
 	meta   *pgxpool.Pool // for questions about the database itself: few and short
 
-	readers readers
-	catalog catalog // what the database holds, for resources
+	readers   readers
+	catalog   catalog   // what the database holds, for resources
+	knowledge knowledge // what it says of statements
 }
 
 // Open opens a database with the defaults of Config. The handle records what
@@ -83,7 +86,7 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	if s.meta, err = openMeta(config); err != nil {
 		return nil, nil, err
 	}
-	return sql.OpenDB(stdlib.GetConnector(*ordinary(config))), s, nil
+	return sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(config)), s)), s, nil
 }
 
 // openMeta connects for questions about the database.

@@ -30,6 +30,7 @@ type pinned struct {
 	lost   chan struct{} // closed when no connection is left
 	shared chan struct{} // closed when it is exported
 	name   string        // of the exported snapshot, once shared is closed
+	apart  chan struct{} // holds one for each transaction of a single statement
 
 	waiting atomic.Int32
 	calls   sync.WaitGroup // that are being made; none begins once done is closed
@@ -49,7 +50,7 @@ type pinner interface {
 func (s *Source) pin(r *reader) *pinned {
 	p := &pinned{
 		source: s, turns: make(chan *reader, maxTogether), opened: 1,
-		done: make(chan struct{}), lost: make(chan struct{}), shared: make(chan struct{}),
+		done: make(chan struct{}), lost: make(chan struct{}), shared: make(chan struct{}), apart: make(chan struct{}, maxTogether),
 	}
 	r.base = r.now
 	p.turns <- r
@@ -216,6 +217,11 @@ func (p *pinned) Query(ctx context.Context, set *readset.Set, statement *readset
 		return nil, err
 	}
 	defer p.calls.Done()
+	if statement != nil {
+		if d := p.source.knowledge.behind(statement); d == nil || d.late {
+			return p.late(ctx, set, d, text, args)
+		}
+	}
 	r, err := p.take(ctx)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/wakeful-dev/wakeful/readset"
+	"github.com/wakeful-dev/wakeful/sqldb"
+)
+
+// A function that is not inlined may read what no plan shows. What it has read
+// is told by the locks of the transaction that called it, and only by these.
+
+// late runs a statement that calls such functions, in a transaction of its own
+// that stands in the snapshot too, and notes what they have read.
+func (p *pinned) late(ctx context.Context, set *readset.Set, d *description, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := p.share(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case p.apart <- struct{}{}:
+		defer func() { <-p.apart }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	r, err := p.stand(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = p.source.giveBack(r) }()
+	rows, err := p.query(ctx, r, text, args)
+	if err == nil {
+		var locks []uint32
+		if locks, err = r.locks(ctx); err == nil {
+			err = p.source.noteLocks(ctx, set, text, locks)
+		}
+	}
+	if err != nil && !errors.Is(err, sqldb.ErrWrites) && (d == nil || d.composed) {
+		set.Fail(fmt.Errorf("postgres: %.200q failed, so nothing tells what the functions in it have read: %w", text, err))
+	}
+	return rows, err
+}
+
+// share has the snapshot exported, so that another transaction can stand in it.
+func (p *pinned) share(ctx context.Context) error {
+	if p.isShared() {
+		return nil
+	}
+	r, err := p.take(ctx) // the only one there is
+	if err != nil {
+		return err
+	}
+	p.export(r)
+	p.put(r)
+	if !p.isShared() {
+		return errLost
+	}
+	return nil
+}
+
+// locks are the relations that the transaction has locks on.
+func (r *reader) locks(ctx context.Context) ([]uint32, error) {
+	results, err := r.pg().Exec(ctx, lockQuery).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	return oids(results[0].Rows)
+}
+
+// noteLocks notes the tables among the relations as read.
+func (s *Source) noteLocks(ctx context.Context, set *readset.Set, text string, locks []uint32) error {
+	for range 3 {
+		f, _, err := s.factsNow(ctx)
+		if err != nil {
+			return err
+		}
+		reads, _, err := f.reads(locks, names{rows: true})
+		if errors.Is(err, errStale) {
+			s.knowledge.forget()
+			continue
+		}
+		if err == nil {
+			set.Add(&readset.Statement{Text: text, Reads: reads}, nil)
+		}
+		return err
+	}
+	return errStale
+}
