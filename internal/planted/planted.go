@@ -58,10 +58,12 @@ const (
 	DoubtForgotten Bug = "doubt_forgotten" // nobody is told that something has changed that rights rest on
 	ScopeIgnored   Bug = "scope_ignored"   // an evaluation counts though its credentials may see other rows
 	ReadDated      Bug = "read_dated"      // a read that lacks newer changes stands as if it had them
+	ThroughIgnored Bug = "through_ignored" // a list made in a snapshot that is ahead of the log counts as if it were not
+	PinForgotten   Bug = "pin_forgotten"   // what changes while a snapshot is pinned is taken to be in it
 )
 
 // Keeping lists the bugs of the third kind.
-var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated}
+var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, ThroughIgnored, PinForgotten}
 
 // Reading lists the bugs of the second kind.
 var Reading = []Bug{

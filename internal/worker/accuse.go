@@ -8,6 +8,17 @@ import (
 // maxAccused bounds what is remembered to have been said.
 const maxAccused = 1_024
 
+// accuseUnstamped tells once for each view that it reads outside of its snapshot.
+func (w *Worker) accuseUnstamped(o *live, why string) {
+	about := "snapshot of " + o.viewName()
+	if _, known := w.accused[about]; known || len(w.accused) >= maxAccused {
+		return
+	}
+	w.accused[about] = struct{}{}
+	w.cfg.Events.Record(event.Event{Kind: event.ViewMisread, View: o.viewName(), Observer: short(o.ID),
+		Detail: "it reads outside of its snapshot, so its lists may be ahead of others: " + why})
+}
+
 // accuse reports the statements that a run has made without its context, once
 // for each place that calls them. One that depends on no such thing, because
 // it polls or declares its tables, may do so.

@@ -58,7 +58,7 @@ func (w *Worker) startAudit(r *round, now time.Time) {
 		return
 	}
 	w.auditAt = now.Add(w.cfg.Audit)
-	if !w.processed.Reaches(r.at) || !o.validAt(r.at) {
+	if !w.processed.Reaches(r.at) || !o.validAt(r.at) || r.snapshot.early() || r.before(o.stamp.Position()) {
 		return
 	}
 	o.planned.audited = o.planned.steps

@@ -66,8 +66,8 @@ func (w *Worker) moveTo(at change.Position) {
 	if !at.SameHistory(w.processed) {
 		for o := range w.asking {
 			for i := range o.waiting {
-				if need := &o.waiting[i].need; !need.SameHistory(at) {
-					*need = at
+				if q := &o.waiting[i]; q.pin == 0 && !q.need.SameHistory(at) {
+					q.need = at
 				}
 			}
 		}
@@ -83,10 +83,13 @@ func (w *Worker) sourceLost(err error) {
 // note takes in one changeset.
 func (w *Worker) note(c *change.Changeset) {
 	w.moveTo(c.Position)
+	if len(c.Changes) == 0 && !c.Everything {
+		return // it says how far the stream is, and no more
+	}
 	now := time.Now()
 	w.noted = now.UnixNano()
 	w.kept.add(c, now)
-	if w.round == nil && len(w.running) == 0 {
+	if w.round == nil && len(w.running) == 0 && (!w.pins.under() || planted.Is(planted.PinForgotten)) {
 		w.recent.restart(c.Position) // every later snapshot has it
 	} else {
 		w.recent.add(c)

@@ -21,6 +21,11 @@ import (
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
+var itemTables = []memsource.Table{
+	{Name: "item", Columns: []string{"id", "name", "score"}},
+	{Name: "other", Columns: []string{"id", "name"}},
+}
+
 // rig is a worker over a database in memory, and a gateway that writes down
 // what it is sent. It lives in a synctest bubble.
 type rig struct {
@@ -50,10 +55,7 @@ func newRig(t *testing.T, cfg Config, adjust ...func(*rig, *Config)) *rig {
 	r := &rig{
 		t: t, fault: t.Errorf, mux: http.NewServeMux(), events: event.NewRecorder(nil, nil),
 		answers: map[uint64]*bus.Observed{}, lists: map[string][]diff.Item{}, seqs: map[string]uint64{},
-		db: memsource.New(memsource.Config{Tables: []memsource.Table{
-			{Name: "item", Columns: []string{"id", "name", "score"}},
-			{Name: "other", Columns: []string{"id", "name"}},
-		}}),
+		db: memsource.New(memsource.Config{Tables: itemTables}),
 	}
 	r.view("/items", nil)
 	cfg.Bus, cfg.Source, cfg.Events = bus.New(), r.db, r.events

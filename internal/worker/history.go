@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"slices"
+
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/source"
 )
@@ -42,12 +44,19 @@ func (h *history) add(c *change.Changeset) {
 // after returns the changesets that the snapshot does not contain. complete is
 // false where some of them may no longer be held.
 func (h *history) after(s source.Snapshot) (sets []*change.Changeset, complete bool) {
-	if !s.Position().Reaches(h.from) {
+	all := s.Position() // it contains everything up to here
+	if read, ok := s.(*unstamped); ok {
+		all = read.from
+	}
+	if !all.Reaches(h.from) {
 		return nil, false
 	}
-	first := len(h.sets)
-	for first > 0 && !s.Contains(h.sets[first-1]) {
-		first--
+	first, ahead := len(h.sets), false
+	for ; first > 0 && !all.Reaches(h.sets[first-1].Position); first-- {
+		ahead = ahead || s.Contains(h.sets[first-1])
 	}
-	return h.sets[first:], true
+	if sets = h.sets[first:]; ahead {
+		sets = slices.DeleteFunc(slices.Clone(sets), s.Contains)
+	}
+	return sets, true
 }

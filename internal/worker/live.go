@@ -17,7 +17,10 @@ type live struct {
 	observer.Observer
 	// stamp is the snapshot in which the current list was evaluated.
 	stamp source.Snapshot
-	reads []affected.Dependency
+	// pin is the number of that snapshot, opened that of the first one that its
+	// first list may be made in.
+	pin, opened uint64
+	reads       []affected.Dependency
 	// arguments remembers what its evaluations sent, understood how the
 	// statements of the newest were read.
 	arguments  query.Arguments
@@ -65,9 +68,26 @@ type live struct {
 type waiter struct {
 	gateway  string
 	message  *bus.Observe
+	pin      uint64          // the snapshot that says what it needs, 0 where that is known
 	need     change.Position // the answer must be right at it
+	newer    uint64          // or made in this snapshot or a later one, and
+	least    change.Position // right at this position
 	deadline time.Time
 }
+
+// satisfied reports whether a list that is right at a position will do.
+func (q *waiter) satisfied(o *live, at change.Position) bool {
+	return q.pin == 0 && (at.Reaches(q.need) || o.pin >= q.newer && at.Reaches(q.least))
+}
+
+// unstamped is the snapshot of an evaluation that read outside of it: only what
+// was taken in before it began is surely in its list.
+type unstamped struct {
+	source.Snapshot
+	from change.Position
+}
+
+func (s *unstamped) Contains(c *change.Changeset) bool { return s.from.Reaches(c.Position) }
 
 // wanted reports whether anybody would see a diff.
 func (o *live) wanted() bool { return len(o.followers) > 0 || len(o.waiting) > 0 }

@@ -29,7 +29,8 @@ func (w *Worker) receive(from string, body bus.Body) {
 	}
 }
 
-// observe answers a request to observe, now or when the list is right.
+// observe takes in a request to observe. The next snapshot says what the newest
+// commit in the database is: the answer is not to be older than the question.
 func (w *Worker) observe(from string, m *bus.Observe) {
 	o := w.observers[m.Observer]
 	if o == nil {
@@ -39,29 +40,11 @@ func (w *Worker) observe(from string, m *bus.Observe) {
 		}
 		o = w.open(m)
 	}
-	need, err := w.newest()
-	if err != nil {
-		w.refuse(from, m, unavailable(err))
-		return
-	}
-	deadline := time.Now().Add(w.cfg.Stop + positionPatience)
-	if m.After.SameHistory(need) && m.After > need {
-		need, deadline = m.After, time.Now().Add(positionPatience)
-	}
 	delete(w.idle, o)
-	o.waiting = append(o.waiting, waiter{gateway: from, message: m, need: need, deadline: deadline})
+	o.waiting = append(o.waiting, waiter{
+		gateway: from, message: m, pin: w.pins.want(), deadline: time.Now().Add(w.cfg.Stop + positionPatience),
+	})
 	w.asking[o] = struct{}{}
-	w.answer(o)
-}
-
-// newest is the position of the newest commit in the database.
-func (w *Worker) newest() (change.Position, error) {
-	snapshot, err := w.cfg.Source.Pin(w.ctx)
-	if err != nil {
-		return "", err
-	}
-	defer snapshot.Close()
-	return snapshot.Position(), nil
 }
 
 func unavailable(err error) *wire.Problem {
@@ -78,6 +61,7 @@ func (w *Worker) open(m *bus.Observe) *live {
 	if m.Scope != "" {
 		o.planned = &planned{scope: m.Scope}
 	}
+	o.opened = w.pins.next()
 	w.observers[m.Observer] = o
 	w.waiting = append(w.waiting, o)
 	return o
@@ -91,7 +75,7 @@ func (w *Worker) answer(o *live) {
 	at := o.upTo(w.processed)
 	rest := o.waiting[:0]
 	for _, waiting := range o.waiting {
-		if !at.Reaches(waiting.need) {
+		if !waiting.satisfied(o, at) {
 			rest = append(rest, waiting)
 			continue
 		}
@@ -126,7 +110,7 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 		w.flush() // the answer may contain what is held back
 	}
 	w.follow(waiting.gateway, o)
-	if w.reported != "" && !o.validAt(w.reported) {
+	if w.reported != "" && (!o.validAt(w.reported) || !w.reported.Reaches(throughOf(o.stamp)) && w.reported.Reaches(o.stamp.Position())) {
 		// What was told last vouches for all that are followed but those it
 		// names. This one was not followed then, and is no part of it.
 		w.send(waiting.gateway, &bus.Round{Progress: w.progress(waiting.gateway, w.reported, w.behind(w.reported))})
@@ -159,13 +143,19 @@ func (w *Worker) expire(o *live, now time.Time) time.Time {
 			rest = append(rest, waiting)
 			continue
 		}
-		w.refuse(waiting.gateway, waiting.message, &wire.Problem{
-			Status: http.StatusServiceUnavailable, Code: wire.CodePositionTimeout, Title: "Position not reached",
-			Detail: fmt.Sprintf("the position %s asked for was not reached in time; ask again, or without it", waiting.need),
-		})
+		w.refuse(waiting.gateway, waiting.message, tooLate(&waiting))
 	}
 	o.leaveWaiting(rest)
 	return next
+}
+
+// tooLate is the answer to a request that has waited too long.
+func tooLate(q *waiter) *wire.Problem {
+	p := &wire.Problem{Status: http.StatusServiceUnavailable, Code: wire.CodePositionTimeout, Title: "Position not reached"}
+	if p.Detail = fmt.Sprintf("the position %s asked for was not reached in time; ask again, or without it", q.need); q.pin != 0 {
+		p.Detail = "the database gave no snapshot in time; ask again"
+	}
+	return p
 }
 
 func (w *Worker) follow(gateway string, o *live) {

@@ -108,7 +108,12 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 	}
 	w.unqueue(o)
 	p.plan, p.why, p.read, p.lost = nil, v.Unkept, "", false
-	w.setResult(o, w.proven(o, v))
+	if why := outcome.Reads.Unstamped(); why != "" {
+		p.why = "it reads outside of its snapshot: " + why
+		w.setResult(o, nil)
+	} else {
+		w.setResult(o, w.proven(o, v))
+	}
 	var reads []affected.Dependency
 	var understood []observer.Understood
 	if kept != nil && kept.Reads != nil {

@@ -118,10 +118,13 @@ func (b *board) settled() error {
 	b.broken.Store(0)
 	b.stale.Store(false)
 	pass(20 * time.Second)
-	if err := b.check(); err != nil {
+	if err := b.judge(); err != nil {
 		return err
 	}
 	now := b.states[b.db.Position()]
+	if b.log != nil {
+		now = b.log.states(&shown{at: b.db.Position(), all: true})[0]
+	}
 	b.rig.mu.Lock()
 	defer b.rig.mu.Unlock()
 	for id, items := range b.lists {
@@ -139,11 +142,15 @@ func (b *board) watch(url string) {
 	if known {
 		return // a second snapshot would not be a part of the stream
 	}
+	var after []func(*bus.Observe)
+	if b.log != nil && b.random.IntN(2) == 0 {
+		after = append(after, b.log.after)
+	}
 	if url == "/items" {
-		b.ask(url)
+		b.ask(url, after...)
 		return
 	}
-	b.top(url)
+	b.ask(url, append(after, func(m *bus.Observe) { m.Scope = "all" })...)
 }
 
 // write changes some rows, one of a few, or a whole lot.

@@ -26,9 +26,26 @@ func TestPlanted(t *testing.T) {
 					}
 				})
 			}
+			for seed := uint64(0); seed < 40 && found == ""; seed++ {
+				synctest.Test(t, func(t *testing.T) {
+					log, adjust := behind(seed, false)
+					b := newBoardOver(t, seed, log, Config{Audit: -1}, adjust)
+					b.fault = func(format string, args ...any) { found = fmt.Sprintf(format, args...) }
+					if err := b.play(80); err != nil {
+						found = err.Error()
+					}
+				})
+			}
 			if found == "" {
 				synctest.Test(t, func(t *testing.T) {
 					if err := newBoard(t, 1, held).stepInRound(); err != nil {
+						found = err.Error()
+					}
+				})
+			}
+			if found == "" {
+				synctest.Test(t, func(t *testing.T) {
+					if err := changeWhilePinned(t); err != nil {
 						found = err.Error()
 					}
 				})

@@ -111,7 +111,7 @@ func (w *Worker) startReads(r *round, now time.Time) {
 
 // begun makes the run of an observer that starts now.
 func (w *Worker) begun(o *live, s *shared, r *round) *run {
-	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now()}
+	run := &run{observer: o, snapshot: s.retain(), round: r, stale: o.dirty, since: o.stale, causes: o.causes, began: time.Now(), from: w.processed}
 	run.trigger, run.credentials = o.triggered(run.began), o.Request.Credentials
 	if o.toRead() {
 		run.read = o.planned.read
@@ -152,7 +152,11 @@ func (b *batch) read(ctx context.Context, stop time.Duration) {
 	defer panicked(&b.err)
 	ctx, cancel := context.WithTimeout(ctx, stop)
 	defer cancel()
-	rows, err := b.plans[0].Reader.Read(readset.NewContext(ctx, &readset.Set{Snapshot: b.snapshot}), b.plans)
+	reads := &readset.Set{Snapshot: b.snapshot}
+	rows, err := b.plans[0].Reader.Read(readset.NewContext(ctx, reads), b.plans)
+	if why := reads.Unstamped(); err == nil && why != "" {
+		err = errors.New("rows were not read in the snapshot: " + why)
+	}
 	if err == nil && len(rows) != len(b.plans) {
 		err = errRows(len(rows), len(b.plans))
 	}

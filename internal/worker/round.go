@@ -5,7 +5,6 @@ import (
 
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
-	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -35,21 +34,17 @@ type round struct {
 // be done unless something comes in.
 func (w *Worker) step(now time.Time) time.Duration {
 	next := w.ask(now)
-	for {
-		if w.round == nil {
-			w.goOn()
-			next = earlier(next, w.startRound(now))
-		}
-		if w.round == nil {
-			break
-		}
+	if w.round != nil {
 		when, ended := w.work(now)
-		if !ended {
-			next = earlier(next, when)
-			break
+		next = earlier(next, when)
+		if ended {
+			now = time.Now()
 		}
-		now = time.Now()
 	}
+	if w.round == nil {
+		w.goOn()
+	}
+	next = earlier(next, w.startPin(now))
 	w.speak()
 	next = earlier(next, w.report(now))
 	next = earlier(next, w.sweep(now))
@@ -70,28 +65,6 @@ func (w *Worker) ask(now time.Time) (next time.Time) {
 			w.rest(o)
 		}
 	}
-	return next
-}
-
-// startRound pins a snapshot if an observer is to be evaluated.
-func (w *Worker) startRound(now time.Time) (next time.Time) {
-	if w.cfg.App() == nil {
-		return next
-	}
-	ready, next := w.ready(now)
-	if !ready {
-		return next
-	}
-	if now.Before(w.pinAgain) {
-		return earlier(next, w.pinAgain)
-	}
-	snapshot, err := w.cfg.Source.Pin(w.ctx)
-	if err != nil {
-		w.pinFailed(now, err)
-		return w.pinAgain
-	}
-	w.pinWait, w.pinAgain = 0, time.Time{}
-	w.round = &round{snapshot: w.share(snapshot), at: snapshot.Position(), began: now}
 	return next
 }
 
@@ -132,21 +105,6 @@ func (w *Worker) hasPlace(o *live) bool {
 	return o.toRead() || o.cost < w.cfg.SlowAfter || w.apart < maxApart
 }
 
-// pinFailed waits longer each time before the next snapshot is tried.
-func (w *Worker) pinFailed(now time.Time, err error) {
-	if w.ctx.Err() != nil {
-		return // Run is over
-	}
-	w.cfg.Events.Record(event.Event{Kind: event.EvaluationFailed, Code: string(wire.CodeUnavailable), Detail: err.Error()})
-	for _, o := range w.waiting {
-		w.answerAll(o, &bus.Observed{Problem: unavailable(err)})
-		w.drop(o)
-	}
-	w.waiting = nil
-	w.pinWait = min(max(2*w.pinWait, 10*time.Millisecond), time.Second)
-	w.pinAgain = now.Add(w.pinWait)
-}
-
 // work carries the round on. ended says that it is over; else next is when to
 // look again at the latest.
 func (w *Worker) work(now time.Time) (next time.Time, ended bool) {
@@ -158,6 +116,7 @@ func (w *Worker) work(now time.Time) (next time.Time, ended bool) {
 			}
 		}
 		r.drained = true
+		w.goOn()
 		w.choose(r, now)
 	}
 	for len(r.queue) > 0 && r.running < maxRunning {
@@ -176,13 +135,13 @@ func (w *Worker) work(now time.Time) (next time.Time, ended bool) {
 		return w.flushHeld(now, patience), false
 	}
 	w.endRound(r)
-	return next, true
+	return time.Time{}, true
 }
 
 // choose starts the evaluations that the round does not wait for, and queues
 // the others.
 func (w *Worker) choose(r *round, now time.Time) {
-	for len(w.waiting) > 0 && w.apart < maxApart {
+	for len(w.waiting) > 0 && w.apart < maxApart && w.waiting[0].opened <= r.snapshot.number {
 		o := w.waiting[0]
 		w.waiting = w.waiting[1:]
 		if !o.ended {
@@ -215,6 +174,8 @@ func (w *Worker) pick(r *round, o *live, now time.Time) {
 	case !due:
 	case r.before(o.stale) && o.dirty:
 		// It would come out as it is: the next round has what it lacks.
+	case r.before(o.stamp.Position()):
+		// It was stepped on while the snapshot was pinned, and must not go back.
 	case o.toRead():
 		r.reads = append(r.reads, o)
 	case o.cost < w.cfg.SlowAfter:
@@ -224,8 +185,8 @@ func (w *Worker) pick(r *round, o *live, now time.Time) {
 	}
 }
 
-// before reports whether the round's snapshot surely lacks what was committed
-// at a position.
+// before reports whether what was committed at a position is newer than the
+// state to which the round brings the lists.
 func (r *round) before(p change.Position) bool { return r.at.SameHistory(p) && r.at < p }
 
 // othersDue reports whether observers that the round cannot serve wait for it
@@ -244,7 +205,7 @@ func (w *Worker) othersDue(now time.Time) bool {
 func (w *Worker) endRound(r *round) {
 	w.round = nil
 	if !r.used {
-		w.pinAgain = time.Now().Add(time.Millisecond) // whatever the reason, no circle
+		w.pins.again = time.Now().Add(time.Millisecond) // whatever the reason, no circle
 	}
 	for o := range w.running {
 		if o.running.round == r {
@@ -280,9 +241,9 @@ func (w *Worker) tell(at change.Position) {
 }
 
 // progress is what a gateway is told of a position. It is not whole where some
-// list is ahead of it.
+// list is ahead of it, or may be.
 func (w *Worker) progress(gateway string, at change.Position, behind map[string][]string) *wire.Progress {
-	ahead := w.shown.SameHistory(at) && w.shown > at
+	ahead := w.shown.SameHistory(at) && w.shown > at || w.pins.unclear != 0
 	return &wire.Progress{Position: at, Whole: !ahead, Behind: behind[gateway]}
 }
 

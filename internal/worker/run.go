@@ -17,15 +17,17 @@ import (
 // shared is a snapshot that several evaluations read. The loop owns the count.
 type shared struct {
 	source.Snapshot
-	users int
-	close func()
+	number  uint64          // of its pin
+	through change.Position // a stream that has come to it has yielded all that it contains
+	users   int
+	close   func()
 }
 
 // share makes the caller the first user of a snapshot. Closing it may wait for
 // reads of a handler that does not heed its context, so that is not done in
 // the loop.
-func (w *Worker) share(s source.Snapshot) *shared {
-	return &shared{Snapshot: s, users: 1, close: func() {
+func (w *Worker) share(s source.Snapshot, number uint64) *shared {
+	return &shared{Snapshot: s, number: number, through: throughOf(s), users: 1, close: func() {
 		w.runs.Go(func() {
 			if err := s.Close(); err != nil {
 				w.cfg.Logger.Warn("snapshot not closed", "err", err)
@@ -33,6 +35,23 @@ func (w *Worker) share(s source.Snapshot) *shared {
 		})
 	}}
 }
+
+// throughOf is the position from which on a list made in a snapshot shows no more
+// than the stream has yielded.
+func throughOf(s source.Snapshot) change.Position {
+	switch s := s.(type) {
+	case *standing:
+		return throughOf(s.Snapshot)
+	case source.Overlapping:
+		if !planted.Is(planted.ThroughIgnored) {
+			return s.Through()
+		}
+	}
+	return s.Position()
+}
+
+// early reports whether it contains something newer than its position.
+func (s *shared) early() bool { return s.through != s.Position() }
 
 func (s *shared) retain() *shared {
 	s.users++
@@ -63,6 +82,8 @@ type run struct {
 	credentials string
 	// read is why rows are read; "": the view runs.
 	read string
+	// from is how far the changes were taken in when it began.
+	from change.Position
 }
 
 // contains reports whether the list that is being made has a change in it.
@@ -186,9 +207,12 @@ func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer
 func (w *Worker) take(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	o.failures = 0
 	o.shown, o.shownAt = r.credentials, time.Now()
-	o.stamp = r.snapshot.Snapshot
-	if at := o.stamp.Position(); !w.shown.SameHistory(at) || w.shown < at {
-		w.shown = at
+	o.stamp, o.pin = r.snapshot.Snapshot, r.snapshot.number
+	w.showed(r.snapshot.through)
+	if why := outcome.Reads.Unstamped(); why != "" {
+		w.accuseUnstamped(o, why)
+		o.stamp = &unstamped{o.stamp, r.from}
+		w.pins.unclear = w.pins.want()
 	}
 	o.every, o.until = outcome.Reads.Interval(), outcome.Reads.Deadline()
 	o.schedule(r.began, time.Now())

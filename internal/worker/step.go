@@ -87,8 +87,8 @@ func (w *Worker) touchRows(o *live, c *change.Changeset, hits []int) {
 		// The view runs: it is looked at with what that reads.
 	case o.dirty:
 		o.causes.add(c.Commit())
-		if o.stale = first(o.stale, c.Position); p.read != "" && w.round != nil && w.round.before(c.Position) {
-			w.enqueue(o, c, hits) // it may be read in the round, which lacks this
+		if o.stale = first(o.stale, c.Position); p.read != "" && w.mayLack(c.Position) {
+			w.enqueue(o, c, hits) // it may be read in a round that lacks this
 		}
 	case !o.wanted():
 		w.markRead(o, "nobody followed it", w.because(o, c))
@@ -110,11 +110,10 @@ func (w *Worker) because(o *live, c *change.Changeset) trigger {
 	return trigger{kind, c.Commit(), tableOf(c), w.noted}
 }
 
-// mustWait reports whether a list cannot be stepped to a position yet: others
-// are brought to an earlier one just now, and all lists of a session have to
-// show that at once; or what comes before is not in it.
+// mustWait reports whether a list cannot be stepped to a position yet, or does not
+// have what comes before.
 func (w *Worker) mustWait(o *live, at change.Position) bool {
-	return o.running != nil || len(o.planned.queue) > 0 || w.round != nil && w.round.before(at)
+	return o.running != nil || len(o.planned.queue) > 0 || w.holds(at)
 }
 
 // stepOn takes a changeset into a list.
@@ -164,11 +163,10 @@ func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position) bool {
 	if r == nil {
 		o.stand(at)
 	} else {
-		o.stamp = r.snapshot.Snapshot
+		o.stamp, o.pin = r.snapshot.Snapshot, r.snapshot.number
+		at = r.snapshot.through
 	}
-	if !w.shown.SameHistory(at) || w.shown < at {
-		w.shown = at
-	}
+	w.showed(at)
 	w.weigh(o)
 	if items.Len() > w.cfg.MaxItems {
 		w.markDirty(o, trigger{kind: byChange, by: commitAt(at), seen: w.noted}) // the view says what is done then
@@ -238,7 +236,7 @@ func (w *Worker) goOn() {
 // drain steps a list as far as it may go.
 func (w *Worker) drain(o *live) {
 	p := o.planned
-	for len(p.queue) > 0 && o.running == nil && !o.dirty && (w.round == nil || !w.round.before(p.queue[0].Position)) {
+	for len(p.queue) > 0 && o.running == nil && !o.dirty && !w.holds(p.queue[0].Position) {
 		c := p.queue[0]
 		p.queue[0] = nil
 		p.queue = p.queue[1:]

@@ -15,8 +15,7 @@
 // has the view run.
 //
 // One goroutine owns all state: changes, requests and finished evaluations
-// are put into its inbox. Nothing that can block runs in it but the pinning
-// of a snapshot.
+// are put into its inbox. Nothing that can block runs in it.
 //
 // Pipeline: source → affected → observer → diff → [worker] → bus.
 package worker
@@ -161,11 +160,10 @@ type Worker struct {
 	noted     int64               // when the newest changeset was taken in, Unix nanoseconds
 	processed change.Position     // every change up to it is taken in
 	reported  change.Position     // position of the last progress
-	shown     change.Position     // the newest at which a list was evaluated
+	shown     change.Position     // a stream that has come to it has yielded all that lists show
 	spoke     time.Time           // when the last progress was sent
 	streaming bool                // the source's stream is read
-	pinAgain  time.Time           // no snapshot is tried before
-	pinWait   time.Duration
+	pins      pins
 
 	started atomic.Bool
 	done    chan struct{} // closed when Run has ended

@@ -42,6 +42,8 @@ type lagging struct {
 	free     uint64        // a place that the next commit may take, 0 for none
 	beside   map[string]bool
 	read     uint64 // the log is read up to this place
+	stalled  bool   // it is not read on
+	reached  uint64 // the place up to which it is read when it is
 	bound    uint64 // no later commit is streamed
 	streamed uint64 // changesets with changes
 	frontier uint64 // every place before it is streamed
@@ -101,7 +103,9 @@ func (db *DB) reach(slot, free uint64) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	l := db.lag
-	l.read = max(l.read, slot)
+	if l.reached = max(l.reached, slot); !l.stalled {
+		l.read = max(l.read, l.reached)
+	}
 	if free != 0 && l.free == free {
 		l.free = 0
 	}
@@ -156,6 +160,9 @@ func (db *DB) pinLagging(ctx context.Context) (source.Snapshot, error) {
 	db.mu.Lock()
 	of, through, exact, wait := db.state, l.slots, !l.chance(3), l.some()
 	l.bound = of.number
+	if !exact {
+		l.stall(db, wait)
+	}
 	db.mu.Unlock()
 	select {
 	case <-ctx.Done():
@@ -163,7 +170,7 @@ func (db *DB) pinLagging(ctx context.Context) (source.Snapshot, error) {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if exact {
+	if exact && !l.stalled {
 		l.read = max(l.read, through)
 		db.stream()
 	}
@@ -174,6 +181,21 @@ func (db *DB) pinLagging(ctx context.Context) (source.Snapshot, error) {
 		return pinned, nil
 	}
 	return &early{pinned, change.Position(fmt.Sprintf("%s%016x%016x", db.history, through+1, 0))}, nil
+}
+
+// stall has the log not be read on for a while longer than a Pin waits. The
+// caller holds mu.
+func (l *lagging) stall(db *DB, wait time.Duration) {
+	if l.stalled {
+		return
+	}
+	l.stalled = true
+	time.AfterFunc(wait+l.some(), func() {
+		db.mu.Lock()
+		l.stalled = false
+		db.mu.Unlock()
+		db.reach(0, 0)
+	})
 }
 
 // early is a snapshot that is ahead of the log.
