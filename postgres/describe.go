@@ -196,8 +196,7 @@ func (f *facts) description(text string, p *planned) (*description, error) {
 	if d.late {
 		all := f.code.closureOf(found.functions)
 		if all.blind != "" {
-			return nil, fmt.Errorf("postgres: the function %s catches errors around statements that it composes, so nothing tells what it reads: "+
-				"have it name its tables, or read what it returns on a handle that is not recorded and declare the tables with wakeful.DependsOn", all.blind)
+			return nil, untraceable(all.blind)
 		}
 		d.composed = all.composed || found.reads
 		statement.Schema = nil

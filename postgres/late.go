@@ -34,7 +34,7 @@ func (p *pinned) late(ctx context.Context, set *readset.Set, d *description, tex
 	if err == nil {
 		var locks []uint32
 		if locks, err = r.locks(ctx); err == nil {
-			err = p.source.noteLocks(ctx, set, text, locks)
+			err = p.source.noteLocks(ctx, set, text, locks, true)
 		}
 	}
 	if err != nil && !errors.Is(err, sqldb.ErrWrites) && (d == nil || d.composed) {
@@ -69,22 +69,50 @@ func (r *reader) locks(ctx context.Context) ([]uint32, error) {
 	return oids(results[0].Rows)
 }
 
-// noteLocks notes the tables among the relations as read.
-func (s *Source) noteLocks(ctx context.Context, set *readset.Set, text string, locks []uint32) error {
+// noteLocks notes the tables among the relations as read. Of a text that was
+// never described it notes too what changes by itself.
+func (s *Source) noteLocks(ctx context.Context, set *readset.Set, text string, locks []uint32, described bool) error {
 	for range 3 {
 		f, _, err := s.factsNow(ctx)
 		if err != nil {
 			return err
 		}
-		reads, _, err := f.reads(locks, names{rows: true})
+		reads, texts, err := f.reads(locks, names{rows: true})
 		if errors.Is(err, errStale) {
 			s.knowledge.forget()
 			continue
 		}
-		if err == nil {
-			set.Add(&readset.Statement{Text: text, Reads: reads}, nil)
+		if err != nil {
+			return err
 		}
-		return err
+		statement := &readset.Statement{Text: text, Reads: reads}
+		if !described {
+			if statement.Volatile, err = f.code.volatileIn(text, texts); err != nil {
+				return err
+			}
+		}
+		set.Add(statement, nil)
+		return nil
 	}
 	return errStale
+}
+
+// volatileIn names what changes by itself in a text and in the views and
+// policies that it reads.
+func (c *code) volatileIn(text string, texts []string) ([]string, error) {
+	found := c.calledIn(text, true)
+	for _, definition := range texts {
+		found.add(c.calledIn(definition, false))
+	}
+	all := c.closureOf(found.functions)
+	if all.blind != "" {
+		return nil, untraceable(all.blind)
+	}
+	return sorted(append(found.volatile, all.volatile...)), nil
+}
+
+// untraceable says what can be done about a function that leaves no locks.
+func untraceable(function string) error {
+	return fmt.Errorf("postgres: the function %s catches errors around statements that it composes, so nothing tells what it reads: "+
+		"have it name its tables, or read what it returns on a handle that is not recorded and declare the tables with wakeful.DependsOn", function)
 }

@@ -58,6 +58,8 @@ type Source struct {
 	readers   readers
 	catalog   catalog   // what the database holds, for resources
 	knowledge knowledge // what it says of statements
+
+	historyName func() string
 }
 
 // Open opens a database with the defaults of Config. The handle records what
@@ -79,7 +81,7 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("postgres: %w", err)
 	}
-	s := &Source{cfg: c, config: config, log: c.Logger}
+	s := &Source{cfg: c, config: config, log: c.Logger, historyName: func() string { return "" }}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"reflect"
 
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/wakeful-dev/wakeful/sqldb"
 )
 
@@ -69,16 +67,22 @@ func readWhole(from driver.Rows, done <-chan struct{}) (_ *wholeRows, err error)
 }
 
 func typesOf(from driver.Rows, columns int) []columnType {
-	rows, ok := from.(*stdlib.Rows)
-	if !ok {
-		return make([]columnType, columns)
-	}
 	types := make([]columnType, columns)
 	for i := range types {
 		t := &types[i]
-		t.scan, t.name = rows.ColumnTypeScanType(i), rows.ColumnTypeDatabaseTypeName(i)
-		t.length, t.hasLength = rows.ColumnTypeLength(i)
-		t.precision, t.scale, t.hasDecimal = rows.ColumnTypePrecisionScale(i)
+		t.scan = reflect.TypeFor[any]()
+		if rows, ok := from.(driver.RowsColumnTypeScanType); ok {
+			t.scan = rows.ColumnTypeScanType(i)
+		}
+		if rows, ok := from.(driver.RowsColumnTypeDatabaseTypeName); ok {
+			t.name = rows.ColumnTypeDatabaseTypeName(i)
+		}
+		if rows, ok := from.(driver.RowsColumnTypeLength); ok {
+			t.length, t.hasLength = rows.ColumnTypeLength(i)
+		}
+		if rows, ok := from.(driver.RowsColumnTypePrecisionScale); ok {
+			t.precision, t.scale, t.hasDecimal = rows.ColumnTypePrecisionScale(i)
+		}
 	}
 	return types
 }

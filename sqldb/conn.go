@@ -14,6 +14,8 @@ type conn struct {
 	raw      driver.Conn
 	database Database
 	watch    Watcher
+	attend   Attendant // the watcher, where it is one
+	teller   Teller    // the same
 
 	queryer driver.QueryerContext // nil where the driver has none
 	execer  driver.ExecerContext
@@ -32,6 +34,8 @@ func newConn(raw driver.Conn, database Database, watch Watcher) *conn {
 	c.queryer = queryerOf(raw)
 	c.execer = execerOf(raw)
 	c.checker, _ = raw.(driver.NamedValueChecker)
+	c.attend, _ = watch.(Attendant)
+	c.teller, _ = watch.(Teller)
 	return c
 }
 
@@ -45,11 +49,25 @@ func (c *conn) before(text string) {
 	}
 }
 
-func (c *conn) after(err error) bool {
+// under tells the watcher what the next statement is run for.
+func (c *conn) under(ctx context.Context, text string) error {
+	if c.attend == nil {
+		return nil
+	}
+	return c.attend.Attend(ctx, text)
+}
+
+// after ends what before began. It may add an error to that of the call.
+func (c *conn) after(err *error) bool {
 	if c.watch == nil {
 		return false
 	}
-	open := c.watch.After(err)
+	open := c.watch.After(*err)
+	if c.attend != nil && !open {
+		if settled := c.attend.Settle(); *err == nil {
+			*err = settled
+		}
+	}
 	if c.writer != nil || c.begun != nil {
 		c.noteWrites()
 	}
@@ -73,7 +91,7 @@ func (c *conn) noteWrites() {
 func (c *conn) Close() (err error) {
 	c.before("")
 	err = errUnfinished
-	defer func() { c.after(err) }()
+	defer func() { c.after(&err) }()
 	return c.raw.Close()
 }
 
@@ -122,9 +140,12 @@ func (c *conn) Begin() (driver.Tx, error) {
 // BeginTx opens a transaction on this connection.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (t driver.Tx, err error) {
 	c.writer = readset.WritesFrom(ctx)
+	if err := c.under(ctx, "BEGIN"); err != nil {
+		return nil, err
+	}
 	c.before("BEGIN")
 	err = errUnfinished
-	defer func() { c.after(err) }()
+	defer func() { c.after(&err) }()
 	raw, err := beginTx(ctx, c.raw, opts)
 	if err != nil {
 		return nil, err
@@ -144,7 +165,7 @@ func (t *tx) Rollback() error { return t.end("ROLLBACK", t.raw.Rollback) }
 func (t *tx) end(text string, call func() error) (err error) {
 	t.conn.before(text)
 	err = errUnfinished
-	defer func() { t.conn.after(err) }()
+	defer func() { t.conn.after(&err) }()
 	t.conn.tx, t.conn.wrote = false, false
 	return call()
 }
@@ -222,19 +243,27 @@ func (c *conn) query(ctx context.Context, text string, args []driver.NamedValue)
 	if len(parts) == 1 {
 		text = parts[0]
 	}
-	return c.watched(text, func() (driver.Rows, error) { return c.queryer.QueryContext(ctx, text, args) })
+	return c.watched(ctx, text, func() (driver.Rows, error) { return c.queryer.QueryContext(ctx, text, args) })
 }
 
 // watched brackets a call that returns rows, and the calls of the rows where
 // the statement may yet commit.
-func (c *conn) watched(text string, call func() (driver.Rows, error)) (rows driver.Rows, err error) {
+func (c *conn) watched(ctx context.Context, text string, call func() (driver.Rows, error)) (rows driver.Rows, err error) {
 	if c.watch == nil {
 		return call()
+	}
+	if err := c.under(ctx, text); err != nil {
+		return nil, err
 	}
 	c.watch.Before(text)
 	err = errUnfinished
 	defer func() {
-		if c.after(err) && err == nil {
+		open := c.after(&err)
+		if err != nil && rows != nil {
+			_ = rows.Close()
+			rows = nil
+		}
+		if open && err == nil {
 			rows = &watchedRows{rowsOf(rows), c}
 		}
 	}()
@@ -258,9 +287,12 @@ func (c *conn) execOne(ctx context.Context, text string, args []driver.NamedValu
 	if c.watch == nil {
 		return c.execer.ExecContext(ctx, text, args)
 	}
+	if err := c.under(ctx, text); err != nil {
+		return nil, err
+	}
 	c.watch.Before(text)
 	err = errUnfinished
-	defer func() { c.after(err) }()
+	defer func() { c.after(&err) }()
 	return c.execer.ExecContext(ctx, text, args)
 }
 

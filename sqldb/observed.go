@@ -15,6 +15,10 @@ import (
 func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, args []driver.NamedValue,
 	own func() (driver.Rows, error),
 ) (driver.Rows, error) {
+	if c.teller != nil && c.teller.Apart() {
+		c.writes(text)
+		return c.tell(ctx, set, &readset.Statement{Text: text}, own)
+	}
 	statement, err := c.database.Describe(ctx, text)
 	if errors.Is(err, ErrSnapshotClosed) {
 		return nil, err
@@ -27,7 +31,7 @@ func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, arg
 	if !statement.Writes {
 		pinned := c.pinned(set, statement)
 		if pinned == nil {
-			return own()
+			return c.tell(ctx, set, statement, own)
 		}
 		rows, err := c.inSnapshot(ctx, pinned, set, statement, args)
 		if !errors.Is(err, ErrWrites) {
@@ -35,7 +39,16 @@ func (c *conn) noteQuery(ctx context.Context, set *readset.Set, text string, arg
 		}
 	}
 	c.writes(text)
-	return own()
+	return c.tell(ctx, set, statement, own)
+}
+
+// tell runs a statement on this connection, and notes what is known of it only
+// then.
+func (c *conn) tell(ctx context.Context, set *readset.Set, statement *readset.Statement, own func() (driver.Rows, error)) (driver.Rows, error) {
+	if c.teller == nil {
+		return own()
+	}
+	return c.teller.Tell(ctx, set, statement, own)
 }
 
 // inSnapshot runs a statement where the snapshot is.

@@ -102,6 +102,34 @@ type Watcher interface {
 	Valid() bool
 }
 
+// Attendant is a Watcher that has to know what a statement is run for, and may
+// run others around it.
+type Attendant interface {
+	Watcher
+
+	// Attend comes before Before where a statement is to run. Where it fails, the
+	// statement is not run.
+	Attend(ctx context.Context, text string) error
+
+	// Settle comes after After, unless that said that the statement is open yet.
+	// Its error is the statement's.
+	Settle() error
+}
+
+// Teller is a Watcher that is told only by running them what some statements of
+// an evaluation read.
+type Teller interface {
+	Watcher
+
+	// Tell runs a statement by calling run, and notes in the set what it has read
+	// beside that.
+	Tell(ctx context.Context, set *readset.Set, statement *readset.Statement, run func() (driver.Rows, error)) (driver.Rows, error)
+
+	// Apart reports that statements mean something else on this connection than
+	// in a snapshot: then they all run here, and nothing of them is known before.
+	Apart() bool
+}
+
 // Plain is a Database without snapshots: statements are described and noted,
 // and all run on the pool's own connections.
 type Plain struct{ readset.Describer }

@@ -69,28 +69,32 @@ type watchedRows struct {
 func (r *watchedRows) Next(dest []driver.Value) (err error) {
 	r.conn.before("")
 	err = errUnfinished
-	defer func() { r.conn.after(notEOF(err)) }()
+	defer func() { r.conn.afterRows(&err) }()
 	return r.fullRows.Next(dest)
 }
 
 func (r *watchedRows) NextResultSet() (err error) {
 	r.conn.before("")
 	err = errUnfinished
-	defer func() { r.conn.after(notEOF(err)) }()
+	defer func() { r.conn.afterRows(&err) }()
 	return r.fullRows.NextResultSet()
 }
 
 func (r *watchedRows) Close() (err error) {
 	r.conn.before("")
 	err = errUnfinished
-	defer func() { r.conn.after(err) }()
+	defer func() { r.conn.after(&err) }()
 	return r.fullRows.Close()
 }
 
-// notEOF takes the end of the rows for the success that it is.
-func notEOF(err error) error {
-	if err == io.EOF {
-		return nil
+// afterRows is after, of a call that may end the rows: that is a success.
+func (c *conn) afterRows(err *error) {
+	if *err != io.EOF {
+		c.after(err)
+		return
 	}
-	return err
+	var settled error
+	if c.after(&settled); settled != nil {
+		*err = settled
+	}
 }

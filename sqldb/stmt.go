@@ -19,7 +19,7 @@ func (c *conn) Prepare(text string) (driver.Stmt, error) {
 func (c *conn) PrepareContext(ctx context.Context, text string) (s driver.Stmt, err error) {
 	c.before("")
 	err = errUnfinished
-	defer func() { c.after(err) }()
+	defer func() { c.after(&err) }()
 	raw, err := prepare(ctx, c.raw, text)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *stmt) NumInput() int { return s.raw.NumInput() }
 func (s *stmt) Close() (err error) {
 	s.conn.before("")
 	err = errUnfinished
-	defer func() { s.conn.after(err) }()
+	defer func() { s.conn.after(&err) }()
 	return s.raw.Close()
 }
 
@@ -108,9 +108,12 @@ func (s *stmt) exec(ctx context.Context, args []driver.NamedValue) (result drive
 	if s.script {
 		return s.conn.exec(ctx, s.text, args)
 	}
+	if err := s.conn.under(ctx, s.text); err != nil {
+		return nil, err
+	}
 	s.conn.before(s.text)
 	err = errUnfinished
-	defer func() { s.conn.after(err) }()
+	defer func() { s.conn.after(&err) }()
 	return stmtExec(ctx, s.raw, args)
 }
 
@@ -118,5 +121,5 @@ func (s *stmt) query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 	if s.script {
 		return s.conn.query(ctx, s.text, args)
 	}
-	return s.conn.watched(s.text, func() (driver.Rows, error) { return stmtQuery(ctx, s.raw, args) })
+	return s.conn.watched(ctx, s.text, func() (driver.Rows, error) { return stmtQuery(ctx, s.raw, args) })
 }
