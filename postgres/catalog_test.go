@@ -180,7 +180,7 @@ func TestCatalogRights(t *testing.T) {
 		`CREATE SCHEMA apart`, `CREATE TABLE apart.t (id int PRIMARY KEY)`,
 		`CREATE ROLE `+role+` LOGIN`, `GRANT SELECT (id, shown) ON open TO `+role, `GRANT SELECT ON apart.t TO `+role)
 	t.Cleanup(func() { db.Exec(t, `DROP OWNED BY `+role, `DROP ROLE `+role) })
-	_, s, err := Open(strings.Replace(db.URL, "://postgres@", "://"+role+"@", 1))
+	s, err := Config{URL: strings.Replace(db.URL, "://postgres@", "://"+role+"@", 1)}.connect()
 	if err != nil {
 		t.Fatal(err)
 	}

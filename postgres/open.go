@@ -42,24 +42,12 @@ type Config struct {
 	Log      int
 	LogBytes int
 
+	// UnboundedWAL accepts a server without max_slot_wal_keep_size: while nobody
+	// reads from the slot it keeps its log until the disk is full.
+	UnboundedWAL bool
+
 	// Logger gets what is worth a person's notice. Default: nothing is logged.
 	Logger *slog.Logger
-}
-
-// Source yields the commits of one database and pins snapshots of it. It
-// implements source.Source, readset.Describer, sqldb.Database and
-// schema.Catalog.
-type Source struct {
-	cfg    Config
-	config *pgx.ConnConfig // of ordinary connections; never altered, copied
-	log    *slog.Logger
-	meta   *pgxpool.Pool // for questions about the database itself: few and short
-
-	readers   readers
-	catalog   catalog   // what the database holds, for resources
-	knowledge knowledge // what it says of statements
-
-	historyName func() string
 }
 
 // Open opens a database with the defaults of Config. The handle records what
@@ -71,24 +59,62 @@ func Open(url string) (*sql.DB, *Source, error) {
 // connectTimeout bounds how long Open waits for the server.
 const connectTimeout = 10 * time.Second
 
-// Open opens the database. It starts nothing; Source.Stream follows the log
+// Open opens the database, and makes the publication and the replication slot
+// where they are not there and the role may. What keeps the database from being
+// followed is a *SetupError. It starts nothing; Source.Stream follows the log
 // while it is read.
 func (c Config) Open() (*sql.DB, *Source, error) {
+	s, err := c.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), setUpTimeout)
+	defer cancel()
+	h, err := s.setUp(ctx)
+	if err != nil {
+		s.meta.Close()
+		return nil, nil, err
+	}
+	s.history.Store(h)
+	return sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(s.config)), s)), s, nil
+}
+
+// setUpTimeout bounds how long Open waits for the server, a slot that is read,
+// and older transactions.
+const setUpTimeout = connectTimeout + takeover + slotPatience
+
+// connect makes a source that has no history yet.
+func (c Config) connect() (*Source, error) {
 	if c.URL == "" {
-		return nil, nil, errors.New("postgres: Config.URL is empty: postgres://user@host/database")
+		return nil, errors.New("postgres: Config.URL is empty: postgres://user@host/database")
+	}
+	if err := c.checkName(); err != nil {
+		return nil, err
 	}
 	config, err := pgx.ParseConfig(c.URL)
 	if err != nil {
-		return nil, nil, fmt.Errorf("postgres: %w", err)
+		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	s := &Source{cfg: c, config: config, log: c.Logger, historyName: func() string { return "" }}
+	if config.ValidateConnect == nil {
+		config.ValidateConnect = primary
+	}
+	s := &Source{
+		cfg: c, config: config, log: c.Logger, nonce: randomName(),
+		keep: orDefault(c.Log, 65_536), probe: make(chan struct{}, 1), ddl: make(chan struct{}, 1),
+	}
+	s.keepBytes.Store(int64(orDefault(c.LogBytes, 64<<20)))
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if s.meta, err = openMeta(config); err != nil {
-		return nil, nil, err
+	s.meta, err = openMeta(config)
+	return s, err
+}
+
+func orDefault(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
 	}
-	return sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(config)), s)), s, nil
+	return n
 }
 
 // openMeta connects for questions about the database.
@@ -106,7 +132,7 @@ func openMeta(config *pgx.ConnConfig) (*pgxpool.Pool, error) {
 	}
 	if err := p.Ping(ctx); err != nil {
 		p.Close()
-		return nil, fmt.Errorf("postgres: %w", err)
+		return nil, explainConnect(err)
 	}
 	return p, nil
 }
@@ -114,6 +140,9 @@ func openMeta(config *pgx.ConnConfig) (*pgxpool.Pool, error) {
 // Close gives back the source's own connections. Close the *sql.DB first.
 func (s *Source) Close() error {
 	s.closeReaders()
+	s.probe <- struct{}{}
+	s.prober.close()
+	<-s.probe
 	s.meta.Close()
 	return nil
 }

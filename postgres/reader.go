@@ -25,6 +25,7 @@ const savepoint = "SAVEPOINT wakeful"
 // reader is a raw connection for snapshots. One call is made on it at a time.
 type reader struct {
 	*stdlib.Conn
+	of   identity // the server
 	now  standing // what statements run as
 	base standing // what they run as after the savepoint
 }
@@ -88,7 +89,11 @@ func (s *Source) takeReader(ctx context.Context) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open a connection for a snapshot: %w", err)
 	}
-	return &reader{Conn: conn.(*stdlib.Conn)}, nil
+	r := &reader{Conn: conn.(*stdlib.Conn)}
+	if r.of, err = identify(ctx, r.pg()); err != nil {
+		return nil, errors.Join(fmt.Errorf("postgres: open a connection for a snapshot: %w", err), r.Close())
+	}
+	return r, nil
 }
 
 // giveBack ends the transaction and keeps the connection for the next snapshot.

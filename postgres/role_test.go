@@ -175,12 +175,11 @@ func TestBadRoles(t *testing.T) {
 func TestRoles(t *testing.T) {
 	db := roles(t)
 	db.Exec(t, `ALTER TABLE app.notes OWNER TO role_test_reader`)
-	handle, source, err := Open(strings.Replace(db.URL, "postgres@", "role_test_login@", 1))
+	source, err := Config{URL: strings.Replace(db.URL, "postgres@", "role_test_login@", 1)}.connect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	defer handle.Close()
 	facts, err := source.Roles(t.Context(), "role_test_reader", "role_test_stranger", "role_test_nobody")
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/postgres/internal/gate"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/sqldb"
 )
@@ -277,11 +278,11 @@ func (w *watcher) Tell(ctx context.Context, set *readset.Set, statement *readset
 // writtenAt is the position that a writer is told: it is reached when
 // everything before lsn is.
 func (s *Source) writtenAt(lsn, xid uint64) change.Position {
-	h := s.historyName()
-	if h == "" {
+	h := s.history.Load()
+	if h == nil {
 		return ""
 	}
-	return change.NewPosition(h, lsn-1) + change.Position(string(change.NewPosition("", xid)[change.HistoryLen:]))
+	return h.position(gate.End(lsn, h.page)-1, xid)
 }
 
 func firstWord(text string) string {

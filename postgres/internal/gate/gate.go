@@ -56,6 +56,18 @@ func (g *Gate[T]) Add(c Commit[T]) {
 	g.Received(c.End)
 }
 
+// Pass takes the next commit of the log, of which nobody wants to hear.
+func (g *Gate[T]) Pass(record, end uint64) {
+	g.last = max(g.last, record)
+	g.Received(end)
+}
+
+// Count gives the next number to what does not come from the log.
+func (g *Gate[T]) Count() (rel uint64) {
+	g.rel++
+	return g.rel
+}
+
 // Taken reports whether a commit has been taken already: after a lost
 // connection the log is read again from an earlier place.
 func (g *Gate[T]) Taken(record uint64) bool { return record <= g.last }
