@@ -30,6 +30,9 @@ func (c *call) refuse(w http.ResponseWriter, doing string, r *schema.Refusal, er
 		return c.against(r.Columns, "the column does not take such a value", "a column does not take such a value")
 	case schema.Raised:
 		return wire.NewProblem(http.StatusUnprocessableEntity, wire.CodeConstraint, r.Constraint)
+	case schema.Forbidden:
+		c.Logger.Warn("the database does not allow it", "resource", c.Name, "doing", doing, "error", err)
+		return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "the database does not allow it")
 	case schema.TooBig:
 		c.Logger.Error("the database has no room", "resource", c.Name, "error", err)
 		return wire.NewProblem(http.StatusInsufficientStorage, wire.CodeUnavailable, "the database has no room for it")
@@ -93,11 +96,17 @@ func (l *layout) columnsNamed(text string) []string {
 	return columns
 }
 
-// explain says which foreign key of a row that is written leads nowhere: the
-// database does not tell.
+// explain says which foreign key of a row that is written leads nowhere. Where
+// the database does not tell, it is looked for.
 func (in *input) explain(ctx context.Context, err error) error {
-	if r := in.refusal(err); r == nil || r.Reason != schema.Dangling {
+	r := in.refusal(err)
+	switch {
+	case r == nil || r.Reason != schema.Dangling:
 		return err
+	case r.Table != "" && r.Table != in.table.Name:
+		return referenced(r, err)
+	case r.Table != "":
+		return in.dangling(r, err)
 	}
 	wrong := complaints{}
 	for i := range in.table.Foreign {
@@ -106,7 +115,7 @@ func (in *input) explain(ctx context.Context, err error) error {
 		if !ok || slices.Contains(values, nil) {
 			continue
 		}
-		found, failed := in.rowsAt(ctx, key.Table, key.To, values)
+		found, failed := in.rowsAt(ctx, in.schema.Table(key.Table), key.To, values)
 		if failed != nil || found {
 			continue
 		}
@@ -124,10 +133,38 @@ func (in *input) explain(ctx context.Context, err error) error {
 	return in.explainReferenced(ctx, in.current, err)
 }
 
+// dangling says which columns the database has said to lead nowhere.
+func (in *input) dangling(r *schema.Refusal, err error) error {
+	i := slices.IndexFunc(in.table.Foreign, func(key schema.ForeignKey) bool { return slices.Equal(key.Columns, r.Columns) })
+	names := in.fieldNames(r.Columns)
+	if i < 0 || len(names) == 0 {
+		return err
+	}
+	wrong := complaints{}
+	for _, name := range names {
+		wrong.add(wire.CodeConstraint, name, "there is no such row in %s", in.table.Foreign[i].Table)
+	}
+	problem := wrong.problem()
+	problem.Status, problem.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
+	return problem
+}
+
+// referenced says which rows the database has said to be in the way.
+func referenced(r *schema.Refusal, err error) error {
+	if r.Columns == nil {
+		return errors.Join(wire.NewProblem(http.StatusConflict, wire.CodeReferenced, "rows of "+r.Table+" refer to it"), err)
+	}
+	return wire.NewProblem(http.StatusConflict, wire.CodeReferenced, fmt.Sprintf("rows of %s (%s) refer to it", r.Table, strings.Join(r.Columns, ", ")))
+}
+
 // explainDelete says which rows of other tables keep a row from going.
 func (c *call) explainDelete(ctx context.Context, current *state, err error) error {
-	if r := c.refusal(err); r == nil || r.Reason != schema.Dangling {
+	r := c.refusal(err)
+	switch {
+	case r == nil || r.Reason != schema.Dangling:
 		return err
+	case r.Table != "":
+		return referenced(r, err)
 	}
 	return c.explainReferenced(ctx, current.values, err)
 }
@@ -138,10 +175,10 @@ func (c *call) explainReferenced(ctx context.Context, current []any, err error) 
 		for i := range t.Foreign {
 			key := &t.Foreign[i]
 			values, ok := c.valuesAt(key.To, current)
-			if !ok || !strings.EqualFold(key.Table, c.table.Name) {
+			if !ok || c.schema.Table(key.Table) != c.table {
 				continue
 			}
-			if found, failed := c.rowsAt(ctx, t.Name, key.Columns, values); failed == nil && found {
+			if found, failed := c.rowsAt(ctx, t, key.Columns, values); failed == nil && found {
 				by = append(by, fmt.Sprintf("%s (%s)", t.Name, strings.Join(key.Columns, ", ")))
 			}
 		}
@@ -165,16 +202,9 @@ func (l *layout) valuesAt(columns []string, values []any) (of []any, ok bool) {
 }
 
 // rowsAt reports whether a table has a row with these values.
-func (e *endpoint) rowsAt(ctx context.Context, table string, columns []string, values []any) (bool, error) {
-	b := appendName([]byte("SELECT 1 FROM "), table)
-	for i, column := range columns {
-		if i == 0 {
-			b = append(b, " WHERE "...)
-		} else {
-			b = append(b, " AND "...)
-		}
-		b = append(appendName(b, column), " = ?"...)
-	}
-	row, err := e.oneRow(ctx, string(append(b, " LIMIT 1"...)), values, 1)
+func (l *layout) rowsAt(ctx context.Context, of *schema.Table, columns []string, values []any) (bool, error) {
+	args := l.args()
+	b := appendKeyed(l.appendFrom([]byte("SELECT 1"), of, "t"), of, "t", columns, values, args)
+	row, err := l.oneRow(ctx, string(append(b, " LIMIT 1"...)), args.Values, 1)
 	return row != nil, err
 }

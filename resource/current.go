@@ -37,11 +37,12 @@ func (c *call) read(ctx context.Context, key []any) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := appendColumns([]byte("SELECT "), "t", c.columns)
-	b, args := c.appendKeyed(appendFrom(b, c.table, "t"), key, nil)
+	args := c.args()
+	b := c.appendColumns([]byte("SELECT "), c.table, "t", c.columns)
+	b = appendKeyed(c.appendFrom(b, c.table, "t"), c.table, "t", c.keyColumns(), key, args)
 	b = append(b, " AND ("...)
-	b, args = scope.AppendSQL(b, "t", args)
-	values, err := c.oneRow(ctx, string(append(b, ") LIMIT 1"...)), args, len(c.columns))
+	b = scope.Append(b, "t", args)
+	values, err := c.oneRow(ctx, string(append(b, ") LIMIT 1"...)), args.Values, len(c.columns))
 	if err != nil || values == nil {
 		return nil, err
 	}

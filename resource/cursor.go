@@ -56,6 +56,12 @@ func (l *layout) writeCursor(c cursor, order []term) string {
 			payload = append(binary.AppendUvarint(append(payload, 't'), uint64(len(v))), v...)
 		case []byte:
 			payload = append(binary.AppendUvarint(append(payload, 'b'), uint64(len(v))), v...)
+		case bool:
+			if v {
+				payload = append(payload, 'y')
+			} else {
+				payload = append(payload, 'z')
+			}
 		default:
 			payload = append(payload, 'n')
 		}
@@ -91,6 +97,8 @@ func readCursorValue(from []byte) (v any, rest []byte, err error) {
 	switch kind {
 	case 'n':
 		return nil, from, nil
+	case 'y', 'z':
+		return kind == 'y', from, nil
 	case 'i':
 		n, size := binary.Varint(from)
 		if size <= 0 {

@@ -21,7 +21,7 @@ func (c *call) detail(w http.ResponseWriter) *wire.Problem {
 	}
 	rows, err := c.rows(p, c.keeps())
 	if err != nil {
-		return c.unavailable("read the row", err)
+		return c.unread("read the row", err)
 	}
 	if len(rows.List) == 0 {
 		return c.notFound()
@@ -59,7 +59,7 @@ func (c *call) find() ([]any, *wire.Problem) {
 	}
 	asked := p.exactly()
 	if err := c.get(c.r.Context(), asked); err != nil {
-		return nil, c.unavailable("read the row", err)
+		return nil, c.unread("read the row", err)
 	}
 	if len(asked.rows.List) == 0 {
 		return nil, c.notFound()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/predicate"
+	"github.com/wakeful-dev/wakeful/schema"
 )
 
 // The most parents whose rows one statement reads: a list of values narrows
@@ -100,7 +101,7 @@ func (n *nested) key(values []any, form func(predicate.Column, []byte, any) ([]b
 // read1 reads the rows of some parents and hands them out. byKey nil: there is
 // one parent, and all rows are its.
 func (n *nested) read1(ctx context.Context, l *layout, parents []*parent, byKey map[string]*parent) error {
-	text, args := n.statement(parents)
+	text, args := n.statement(l, parents)
 	rows, err := l.query(ctx, text, args)
 	if err != nil {
 		return err
@@ -134,16 +135,19 @@ func (n *nested) read1(ctx context.Context, l *layout, parents []*parent, byKey 
 }
 
 // statement reads the rows of some parents, in their order.
-func (n *nested) statement(parents []*parent) (text string, args []any) {
-	b := appendColumns([]byte("SELECT "), "t", n.Columns)
-	b = appendFrom(b, n.table, "t")
+func (n *nested) statement(l *layout, parents []*parent) (text string, values []any) {
+	args := l.args()
+	b := l.appendColumns([]byte("SELECT "), n.table, "t", n.Columns)
+	b = l.appendFrom(b, n.table, "t")
+	column := func(place int) *schema.Column { return n.table.Column(n.Columns[place]) }
 	if len(n.Child) == 1 {
-		b = append(appendColumn(append(b, " WHERE "...), "t", n.Columns[n.Child[0]]), " IN (?"...)
+		c := column(n.Child[0])
+		b = append(args.AppendCompared(append(b, " WHERE "...), "t", c), " IN ("...)
 		for i := range padded(len(parents)) {
 			if i > 0 {
-				b = append(b, ", ?"...)
+				b = append(b, ", "...)
 			}
-			args = append(args, parents[min(i, len(parents)-1)].values[0])
+			b = args.Compared(b, c, parents[min(i, len(parents)-1)].values[0])
 		}
 		b = append(b, ')')
 	} else {
@@ -157,13 +161,13 @@ func (n *nested) statement(parents []*parent) (text string, args []any) {
 				if j > 0 {
 					b = append(b, " AND "...)
 				}
-				b = append(appendColumn(b, "t", n.Columns[place]), " = ?"...)
-				args = append(args, p.values[j])
+				b = append(args.AppendCompared(b, "t", column(place)), " = "...)
+				b = args.Compared(b, column(place), p.values[j])
 			}
 		}
 		b = append(b, ')')
 	}
-	return string(appendOrder(b, "t", n.order)), args
+	return string(l.appendOrder(b, "t", n.order)), args.Values
 }
 
 func (n *nested) unplaced(child []any) error {

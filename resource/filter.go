@@ -79,13 +79,15 @@ type hop struct{ column, table string }
 // takes reports whether a lookup makes sense for values of a type.
 func (k Lookup) takes(t schema.Type) bool {
 	switch k {
-	case Exact, Ne, In, IsNull:
+	case Exact, Ne, IsNull:
 		return true
+	case In:
+		return t != schema.Array // which have commas in them
 	case Gt, Gte, Lt, Lte, Range:
-		return t != schema.Boolean && t != schema.JSON
+		return t != schema.Boolean && t != schema.JSON && t != schema.Array
 	}
 	switch t {
-	case schema.Integer, schema.Float, schema.Decimal, schema.Boolean, schema.Bytes:
+	case schema.Integer, schema.Float, schema.Decimal, schema.Boolean, schema.Bytes, schema.Array:
 		return false
 	}
 	return true
@@ -238,7 +240,7 @@ func (l *layout) filterOf(parameter string) (f *filter, k Lookup, known bool) {
 // expr is the condition of one parameter.
 func (f *filter) expr(k Lookup, text string) (where.Expr, error) {
 	name := f.column.Name
-	read := func(text string) (any, error) { return value.FromText(&f.column, text) }
+	read := func(text string) (any, error) { return compared(&f.column, text) }
 	switch k {
 	case IsNull:
 		switch strings.ToLower(text) {
@@ -284,6 +286,15 @@ func (f *filter) expr(k Lookup, text string) (where.Expr, error) {
 		return nil, err
 	}
 	return comparing[k](name, v), nil
+}
+
+// compared reads what stands in a URL as a value that a column is compared with.
+func compared(c *schema.Column, text string) (any, error) {
+	v, err := value.FromText(c, text)
+	if c.Type == schema.Array {
+		v = where.Stored(v) // it is not written as URLs have it any more
+	}
+	return v, err
 }
 
 var textual = map[Lookup]func(string, string) where.Expr{

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/resource"
+	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/sqlite"
 )
 
@@ -28,18 +30,7 @@ func TestFiltersDoc(t *testing.T) {
 	}
 	doc := string(text)
 	h := ofFiltersDoc(t, doc)
-	lines := 0
-	is := regexp.MustCompile("(?s)```console\n(.*?)```").ReplaceAllStringFunc(doc, func(block string) string {
-		var out strings.Builder
-		out.WriteString("```console\n")
-		for line := range strings.SplitSeq(block, "\n") {
-			if command, ok := strings.CutPrefix(line, "$ curl 'localhost:8080"); ok {
-				lines++
-				out.WriteString(line + "\n" + ran(t, h, command) + "\n")
-			}
-		}
-		return out.String() + "```"
-	})
+	is, lines := answered(t, doc, h)
 	if lines < 30 {
 		t.Fatalf("%s has %d lines to run", filtersDoc, lines)
 	}
@@ -65,6 +56,47 @@ func TestFiltersDoc(t *testing.T) {
 	}
 }
 
+// TestFiltersDocPostgres: the lines are answered alike on PostgreSQL.
+func TestFiltersDocPostgres(t *testing.T) {
+	text, err := os.ReadFile(filtersDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(text)
+	db, source := postgresDatabase(t, schemaOfDoc(doc))
+	is, _ := answered(t, doc, servedAsDoc(t, db, source))
+	have := strings.Split(doc, "\n")
+	for i, line := range strings.Split(is, "\n") {
+		if i >= len(have) || have[i] != line {
+			t.Errorf("line %d is %s", i+1, line)
+		}
+	}
+}
+
+// answered is the document with what is answered to its lines.
+func answered(t *testing.T, doc string, h http.Handler) (is string, lines int) {
+	t.Helper()
+	is = regexp.MustCompile("(?s)```console\n(.*?)```").ReplaceAllStringFunc(doc, func(block string) string {
+		var out strings.Builder
+		out.WriteString("```console\n")
+		for line := range strings.SplitSeq(block, "\n") {
+			if command, ok := strings.CutPrefix(line, "$ curl 'localhost:8080"); ok {
+				lines++
+				out.WriteString(line + "\n" + ran(t, h, command) + "\n")
+			}
+		}
+		return out.String() + "```"
+	})
+	return is, lines
+}
+
+// schemaOfDoc are the statements that make the tables of the document.
+func schemaOfDoc(doc string) string {
+	_, after, _ := strings.Cut(doc, "```sql\n")
+	statements, _, _ := strings.Cut(after, "```")
+	return statements
+}
+
 // ofFiltersDoc serves the tables of the document as it says.
 func ofFiltersDoc(t *testing.T, doc string) http.Handler {
 	t.Helper()
@@ -80,11 +112,14 @@ func ofFiltersDoc(t *testing.T, doc string) http.Handler {
 			t.Error(err)
 		}
 	})
-	_, after, _ := strings.Cut(doc, "```sql\n")
-	statements, _, _ := strings.Cut(after, "```")
-	if _, err := db.Exec(statements); err != nil {
+	if _, err := db.Exec(schemaOfDoc(doc)); err != nil {
 		t.Fatal(err)
 	}
+	return servedAsDoc(t, db, source)
+}
+
+func servedAsDoc(t *testing.T, db *sql.DB, source schema.Catalog) http.Handler {
+	t.Helper()
 	return mounted(t, resource.Config[resource.Record]{
 		DB: db, Catalog: source, Table: "posts", Allow: permit.Public,
 		Filters: resource.Filters{resource.AllColumns: resource.Every, "author__name": resource.Every},

@@ -107,4 +107,6 @@ func storedRow[Row any](l *layout, row *Row, values []any) ([]any, error) {
 	return of, nil
 }
 
-func sameValues(a, b []any) bool { return slices.EqualFunc(a, b, change.Equal) }
+func sameValues(a, b []any) bool {
+	return slices.EqualFunc(a, b, func(x, y any) bool { return change.Equal(x, y) || x != x && y != y }) // NaN
+}

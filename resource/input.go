@@ -134,11 +134,14 @@ func (in *input) take(f *field, raw jsontext.Value) error {
 	case v == nil && !in.nullable(f) && !(f.column.Auto && in.current == nil):
 		return errNull
 	}
-	if x, ok := v.(float64); ok && math.IsNaN(x) {
+	if x, ok := v.(float64); ok && math.IsNaN(x) && f.column.Native == "" {
 		return errNaN
 	}
 	if in.set[f.place] && !in.same(f, v) {
 		return errNoTwoKeys
+	}
+	if err := value.Fits(&f.column, v); err != nil {
+		return err
 	}
 	in.put(f, v)
 	return nil

@@ -124,7 +124,7 @@ func (l *layout) addFields() error {
 		default:
 			column := *c
 			of, direct := meant(f.typ)
-			column.Type = merged(c.Type, of)
+			column.Type = merged(c.Type, of, c.Native)
 			l.addField(field{name: f.name, column: column, as: f, direct: direct && !f.quoted && !f.omit})
 		}
 	}
@@ -140,13 +140,14 @@ func (f *goField) wanted() string {
 }
 
 // merged is the type of a column whose field in Go means of.
-func merged(stored, of schema.Type) schema.Type {
+func merged(stored, of schema.Type, native string) schema.Type {
 	switch {
 	case of == schema.Any:
 		return stored
 	case of == schema.Text && stored != schema.Any && stored != schema.Integer && stored != schema.Float && stored != schema.Boolean && stored != schema.JSON:
 		return stored // dates, decimals and the like as text
-	case of == schema.Float && stored == schema.Decimal, of == schema.Timestamp && (stored == schema.Date || stored == schema.Time):
+	case (of == schema.Float || of == schema.Integer) && stored == schema.Decimal && native != "",
+		of == schema.Float && stored == schema.Decimal, of == schema.Timestamp && (stored == schema.Date || stored == schema.Time):
 		return stored
 	}
 	return of

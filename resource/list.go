@@ -10,6 +10,7 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/internal/mark"
 	"github.com/wakeful-dev/wakeful/readset"
+	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/where"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -39,7 +40,7 @@ func (c *call) list(w http.ResponseWriter) *wire.Problem {
 	p.plan.Meta = q.window.meta(c.layout, q.order, places(p.plan.Columns, q.order), linksOf(c.r, q.values))
 	rows, err := c.rows(p, kept)
 	if err != nil {
-		return c.unavailable("read the list", err)
+		return c.unread("read the list", err)
 	}
 	return c.answerPage(w, p, rows, q.window)
 }
@@ -71,6 +72,21 @@ func (c *call) answerPage(w http.ResponseWriter, p *reading, rows *ivm.Rows, win
 	}
 	answerJSON(w, append(body, "]}"...))
 	return nil
+}
+
+// unread answers for a list or a row that the database did not read. What a
+// request compares with, it may be the first to read by the column's type.
+func (c *call) unread(doing string, err error) *wire.Problem {
+	if r := c.refusal(err); r != nil {
+		switch r.Reason {
+		case schema.Mistyped:
+			return wire.NewProblem(http.StatusBadRequest, wire.CodeBadParameter, "a value to compare with is none that its column takes")
+		case schema.Forbidden:
+			c.Logger.Warn("the database does not allow it", "resource", c.Name, "doing", doing, "error", err)
+			return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "the database does not allow it")
+		}
+	}
+	return c.unavailable(doing, err)
 }
 
 func answerJSON(w http.ResponseWriter, body []byte) {

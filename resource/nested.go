@@ -86,7 +86,7 @@ func (l *layout) nest(cfg *Nested) (*nested, error) {
 			return nil, fmt.Errorf("there is no Table %q; there are %s", cfg.Table, listed(tableNames(l.schema)))
 		}
 		key := keyOn(n.table, cfg.By)
-		if key == nil || !strings.EqualFold(key.Table, l.table.Name) {
+		if key == nil || l.schema.Table(key.Table) != l.table {
 			return nil, fmt.Errorf("field By: %s has no foreign key %q that leads to %s; it has %s", n.table.Name, cfg.By, l.table.Name, listed(foreignNames(n.table)))
 		}
 		inner, outer = key.Columns, key.To

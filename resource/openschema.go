@@ -131,7 +131,9 @@ func columnSchema(c *schema.Column, nullable bool, numbers value.Numbers) object
 		}
 		return object{"anyOf": either}
 	case schema.Text:
-		return text(object{})
+		return text(textBounds(c, nullable))
+	case schema.Array:
+		return object{"type": orNull(nullable, "array"), "items": columnSchema(c.Item, true, numbers)}
 	case schema.Bytes:
 		return text(object{"contentEncoding": "base64"})
 	case schema.Boolean:
@@ -148,6 +150,25 @@ func columnSchema(c *schema.Column, nullable bool, numbers value.Numbers) object
 		return object{"description": "any JSON"}
 	}
 	return object{"type": []any{"string", "number", "boolean", "null"}}
+}
+
+// textBounds says how long a text may be, or which ones there are.
+func textBounds(c *schema.Column, nullable bool) object {
+	o := object{}
+	if c.Length > 0 {
+		o["maxLength"] = c.Length
+	}
+	if len(c.Labels) > 0 {
+		list := make([]any, 0, len(c.Labels)+1)
+		for _, label := range c.Labels {
+			list = append(list, label)
+		}
+		if nullable {
+			list = append(list, nil)
+		}
+		o["enum"] = list
+	}
+	return o
 }
 
 func numberSchema(t schema.Type, nullable bool, numbers value.Numbers) object {

@@ -15,10 +15,10 @@ type reading struct {
 	match *where.Bound
 	every bool // match is true of every row
 	order []term
-	// body is the statement behind its SELECT, with the placeholders of the
-	// window last, args the arguments before those.
-	body []byte
-	args []any
+	// body is the statement of one list behind its SELECT and before its window,
+	// values its arguments.
+	body   []byte
+	values []any
 }
 
 var everyRow = where.All().Canonical()

@@ -10,10 +10,11 @@ import (
 )
 
 // The most that one statement has: SQLite takes 500 arms of a UNION and 32,766
-// arguments.
+// arguments. PostgreSQL has a row for each list.
 const (
-	maxArms = 256
-	maxArgs = 30_000
+	maxArms  = 256
+	maxArgs  = 30_000
+	maxLists = 1024
 )
 
 // padded rounds the arms of a statement up to a power of two, so that only few
@@ -38,10 +39,7 @@ func (l *layout) Read(ctx context.Context, plans []*ivm.Plan) ([]*ivm.Rows, erro
 		}
 		asked[i] = p.withReserve(plan.Reserve())
 	}
-	perStatement := maxArms
-	for perStatement > 1 && perStatement*(len(asked[0].args)+3) > maxArgs {
-		perStatement /= 2
-	}
+	perStatement := l.listsAtOnce(len(asked[0].values))
 	for part := range slices.Chunk(asked, perStatement) {
 		if err := l.ask(ctx, part); err != nil {
 			return nil, err
@@ -52,6 +50,18 @@ func (l *layout) Read(ctx context.Context, plans []*ivm.Plan) ([]*ivm.Rows, erro
 		list[i] = asked[i].rows
 	}
 	return list, l.fill(ctx, list)
+}
+
+// listsAtOnce is of how many lists with so many arguments one statement may be.
+func (l *layout) listsAtOnce(args int) int {
+	if l.dialect().Typed() {
+		return maxLists
+	}
+	n := maxArms
+	for n > 1 && n*(args+3) > maxArgs {
+		n /= 2
+	}
+	return n
 }
 
 // asking is a reading and the part of its list that is read.
@@ -80,7 +90,7 @@ func (p *reading) part(from, limit int) asking {
 
 // ask reads lists of one shape in one statement.
 func (l *layout) ask(ctx context.Context, asked []asking) error {
-	text, args := union(asked)
+	text, args := l.together(asked)
 	rows, err := l.query(ctx, text, args)
 	if err != nil {
 		return err
@@ -97,32 +107,59 @@ func (l *layout) ask(ctx context.Context, asked []asking) error {
 	return nil
 }
 
-// union writes the statement for all of the lists. Each row of it says first
+// together writes the statement for all of the lists. Each row of it says first
 // which one it is of, where there are several.
-func union(asked []asking) (text string, args []any) {
-	if len(asked) == 1 {
+func (l *layout) together(asked []asking) (text string, args []any) {
+	switch {
+	case len(asked) == 1:
 		a := asked[0]
-		return "SELECT " + string(a.body), append(slices.Clip(a.args), a.limit+1, a.from)
+		all := a.args()
+		all.Values = slices.Clip(a.values)
+		b := append([]byte("SELECT "), a.body...)
+		return string(appendWindow(b, all, a.limit+1, a.from)), all.Values
+	case l.dialect().Typed():
+		return lateral(asked)
 	}
-	const arm, between = "SELECT * FROM (SELECT ?, ", ") UNION ALL "
+	return union(asked)
+}
+
+// union has an arm for each list.
+func union(asked []asking) (text string, args []any) {
+	const arm, window, between = "SELECT * FROM (SELECT ?, ", " LIMIT ? OFFSET ?", ") UNION ALL "
 	n, body := padded(len(asked)), asked[0].body
-	b := make([]byte, 0, n*(len(arm)+len(body)+len(between)))
+	b := make([]byte, 0, n*(len(arm)+len(body)+len(window)+len(between)))
 	for i := range n {
 		if i > 0 {
 			b = append(b, between...)
 		}
-		b = append(append(b, arm...), body...)
+		b = append(append(append(b, arm...), body...), window...)
 		if i < len(asked) {
 			a := asked[i]
-			args = append(append(append(args, i), a.args...), a.limit+1, a.from)
+			args = append(append(append(args, i), a.values...), a.limit+1, a.from)
 		} else {
-			args = append(append(append(args, i), asked[0].args...), 0, 0) // no rows
+			args = append(append(append(args, i), asked[0].values...), 0, 0) // no rows
 		}
 	}
 	return string(append(b, ')')), args
 }
 
-// take reads the rows of a union.
+// lateral reads a list for each row of a table that has their arguments.
+func lateral(asked []asking) (text string, args []any) {
+	const row = "q"
+	all := asked[0].args()
+	all.Row = row
+	body := asked[0].appendBody(nil, all)
+	body = appendWindow(body, all, 0, 0)
+	lists := make([][]any, len(asked))
+	for i, a := range asked {
+		lists[i] = append(slices.Clip(a.values), int64(a.limit+1), int64(a.from))
+	}
+	b, args := all.Batch([]byte("SELECT q.n - 1, l.* FROM "), row, all.Types, lists)
+	b = append(append(b, " CROSS JOIN LATERAL (SELECT "...), body...)
+	return string(append(b, ") AS l"...)), args
+}
+
+// take reads the rows of a statement of lists.
 func take(rows *sql.Rows, asked []asking) error {
 	columns := len(asked[0].plan.Columns)
 	var which, total int64

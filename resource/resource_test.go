@@ -16,6 +16,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/resource"
+	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/sqlite"
 )
 
@@ -63,7 +64,7 @@ func database(t testing.TB) (*sql.DB, *sqlite.Source) {
 }
 
 // whole is a config that serves all of a table to everybody.
-func whole(db *sql.DB, source *sqlite.Source, table string) resource.Config[resource.Record] {
+func whole(db *sql.DB, source schema.Catalog, table string) resource.Config[resource.Record] {
 	return resource.Config[resource.Record]{
 		DB: db, Catalog: source, Table: table, Allow: permit.Public,
 		Filters: resource.Filters{resource.AllColumns: resource.Every},

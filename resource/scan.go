@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/resource/value"
@@ -77,6 +78,9 @@ func assign(to reflect.Value, c *schema.Column, v any) error {
 	case t == rawType || t == bytesType:
 		return assignBytes(to, v)
 	}
+	if c.Type == schema.Array && to.Kind() != reflect.String {
+		return assignJSON(to, string(value.AppendJSON(nil, c, v, value.Plain)))
+	}
 	return assignPlain(to, v)
 }
 
@@ -108,19 +112,22 @@ func assignBytes(to reflect.Value, v any) error {
 func assignPlain(to reflect.Value, v any) error {
 	switch to.Kind() {
 	case reflect.Bool:
-		n, ok := v.(int64)
-		if !ok {
+		switch v := v.(type) {
+		case bool:
+			to.SetBool(v)
+		case int64:
+			to.SetBool(v != 0)
+		default:
 			return mismatch(to, v)
 		}
-		to.SetBool(n != 0)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		n, ok := v.(int64)
+		n, ok := wholeOf(v)
 		if !ok || to.OverflowInt(n) {
 			return mismatch(to, v)
 		}
 		to.SetInt(n)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		n, ok := v.(int64)
+		n, ok := wholeOf(v)
 		if !ok || n < 0 || to.OverflowUint(uint64(n)) {
 			return mismatch(to, v)
 		}
@@ -131,6 +138,12 @@ func assignPlain(to reflect.Value, v any) error {
 			to.SetFloat(n)
 		case int64:
 			to.SetFloat(float64(n))
+		case string: // a decimal
+			f, err := strconv.ParseFloat(n, 64)
+			if err != nil {
+				return mismatch(to, v)
+			}
+			to.SetFloat(f)
 		default:
 			return mismatch(to, v)
 		}
@@ -145,6 +158,17 @@ func assignPlain(to reflect.Value, v any) error {
 		return assignJSON(to, v)
 	}
 	return nil
+}
+
+// wholeOf is a stored integer, also one that a column of decimals has.
+func wholeOf(v any) (int64, bool) {
+	if text, ok := v.(string); ok {
+		whole, fraction, _ := strings.Cut(text, ".")
+		n, err := strconv.ParseInt(whole, 10, 64)
+		return n, err == nil && strings.Trim(fraction, "0") == ""
+	}
+	n, ok := v.(int64)
+	return n, ok
 }
 
 // assignJSON reads what a column holds as JSON into structs, maps and slices.

@@ -1,93 +1,99 @@
 package resource
 
 import (
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 	"github.com/wakeful-dev/wakeful/schema"
 )
 
-// appendName appends a name of the schema as SQL has it.
-func appendName(to []byte, name string) []byte {
-	to = append(to, '"')
-	for i := range len(name) {
-		if name[i] == '"' {
-			to = append(to, '"')
-		}
-		to = append(to, name[i])
-	}
-	return append(to, '"')
-}
+// dialect is how the resource's database wants its statements.
+func (l *layout) dialect() dialect.Dialect { return dialect.Of(l.schema) }
 
-func appendColumn(to []byte, alias, column string) []byte {
-	to = append(append(to, alias...), '.')
-	return appendName(to, column)
-}
+// args are the arguments of a statement that begins.
+func (l *layout) args() *dialect.Args { return &dialect.Args{Dialect: l.dialect()} }
 
-// appendColumns appends what is selected. The sign keeps the driver from
-// turning values into what the column's declaration says: they are wanted as
-// they are stored, as images of changes have them.
-func appendColumns(to []byte, alias string, columns []string) []byte {
+// appendColumns appends what is selected: values as they are stored, as images
+// of changes have them.
+func (l *layout) appendColumns(to []byte, of *schema.Table, alias string, columns []string) []byte {
 	for i, column := range columns {
 		if i > 0 {
 			to = append(to, ", "...)
 		}
-		to = appendColumn(append(to, '+'), alias, column)
+		to = l.dialect().AppendStored(to, alias, of.Column(column))
 	}
 	return to
 }
 
-func appendFrom(to []byte, t *schema.Table, alias string) []byte {
-	to = append(to, " FROM "...)
-	to = appendName(to, t.Name)
-	return append(append(to, " AS "...), alias...)
+func (l *layout) appendFrom(to []byte, t *schema.Table, alias string) []byte {
+	to = l.dialect().AppendTable(append(to, " FROM "...), t)
+	return dialect.AppendName(append(to, " AS "...), alias)
 }
 
-func appendOrder(to []byte, alias string, order []term) []byte {
+func (l *layout) appendOrder(to []byte, alias string, order []term) []byte {
 	for i, t := range order {
 		if i == 0 {
 			to = append(to, " ORDER BY "...)
 		} else {
 			to = append(to, ", "...)
 		}
-		to = appendColumn(to, alias, t.column.Name)
-		if t.desc {
-			to = append(to, " DESC"...)
-		}
+		to = l.dialect().AppendOrder(to, alias, t.column, t.desc)
 	}
 	return to
 }
 
-// write makes the body of the reading's statement: the count where it is
-// wanted, the columns, the condition, the order, and placeholders of a limit
-// and an offset.
-func (p *reading) write() {
-	b := make([]byte, 0, 64*(2+len(p.plan.Columns)))
-	if p.plan.Counted {
-		b = append(b, "(SELECT count(*)"...)
-		b = appendFrom(b, p.table, "n")
-		b = append(p.appendWhere(b, "n"), "), "...)
+// appendKeyed appends the condition that a row, of the table that the statement
+// calls alias, has these values.
+func appendKeyed(to []byte, of *schema.Table, alias string, columns []string, values []any, args *dialect.Args) []byte {
+	for i, column := range columns {
+		if i == 0 {
+			to = append(to, " WHERE "...)
+		} else {
+			to = append(to, " AND "...)
+		}
+		c := of.Column(column)
+		to = append(args.AppendCompared(to, alias, c), " = "...)
+		to = args.Compared(to, c, values[i])
 	}
-	b = appendColumns(b, "t", p.plan.Columns)
-	b = appendFrom(b, p.table, "t")
-	b = p.appendWhere(b, "t")
-	b = appendOrder(b, "t", p.order)
-	p.body = append(b, " LIMIT ? OFFSET ?"...)
+	return to
+}
+
+// write makes the reading's statement of one list, which tells its plan's shape.
+func (p *reading) write() {
+	args := p.args()
+	p.body = p.appendBody(nil, args)
+	p.values = args.Values
 	p.plan.Shape = string(p.body)
 }
 
-func (p *reading) appendWhere(b []byte, alias string) []byte {
-	if p.every {
-		return b
+// appendBody appends what the reading reads, behind its SELECT: the count where
+// it is wanted, the columns, the condition, the order. What follows is the limit
+// and the offset.
+func (p *reading) appendBody(to []byte, args *dialect.Args) []byte {
+	if p.plan.Counted {
+		to = p.appendFrom(append(to, "(SELECT count(*)"...), p.table, "n")
+		to = append(p.appendWhere(to, "n", args), "), "...)
 	}
-	b = append(b, " WHERE "...)
-	b, p.args = p.match.AppendSQL(b, alias, p.args)
-	return b
+	to = p.appendColumns(to, p.table, "t", p.plan.Columns)
+	to = p.appendFrom(to, p.table, "t")
+	to = p.appendWhere(to, "t", args)
+	return p.appendOrder(to, "t", p.order)
 }
 
-// count appends the statement that only counts.
-func (p *reading) count() (text string, args []any) {
-	b := appendFrom([]byte("SELECT count(*)"), p.table, "n")
-	if !p.every {
-		b = append(b, " WHERE "...)
-		b, args = p.match.AppendSQL(b, "n", nil)
+func appendWindow(to []byte, args *dialect.Args, limit, offset int) []byte {
+	to = args.Count(append(to, " LIMIT "...), limit)
+	return args.Count(append(to, " OFFSET "...), offset)
+}
+
+func (p *reading) appendWhere(to []byte, alias string, args *dialect.Args) []byte {
+	if p.every {
+		return to
 	}
-	return string(b), args
+	return p.match.Append(append(to, " WHERE "...), alias, args)
+}
+
+// count is the statement that only counts.
+func (p *reading) count() (text string, args []any) {
+	all := p.args()
+	b := p.appendFrom([]byte("SELECT count(*)"), p.table, "n")
+	b = p.appendWhere(b, "n", all)
+	return string(b), all.Values
 }

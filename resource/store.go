@@ -2,9 +2,9 @@ package resource
 
 import (
 	"context"
-	"database/sql"
 	"net/http"
 
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -62,7 +62,7 @@ func (c *call) made(ctx context.Context, key []any) (*state, error) {
 }
 
 // updateRow writes what is set, if the row is still the one that it was.
-func (in *input) updateRow(ctx context.Context, conn *sql.Conn, current *state) (*state, error) {
+func (in *input) updateRow(ctx context.Context, db writer, current *state) (*state, error) {
 	key, err := in.unmoved(ctx, current)
 	if err != nil {
 		return nil, err
@@ -71,19 +71,19 @@ func (in *input) updateRow(ctx context.Context, conn *sql.Conn, current *state) 
 	if text == "" {
 		return current, nil
 	}
-	if err := exactlyOne(ctx, conn, text, args); err != nil {
+	if err := exactlyOne(ctx, db, text, args); err != nil {
 		return nil, err
 	}
 	return in.made(ctx, key)
 }
 
-func (c *call) deleteRow(ctx context.Context, conn *sql.Conn, current *state) error {
+func (c *call) deleteRow(ctx context.Context, db writer, current *state) error {
 	key, err := c.unmoved(ctx, current)
 	if err != nil {
 		return err
 	}
 	text, args := c.deletion(key)
-	return exactlyOne(ctx, conn, text, args)
+	return exactlyOne(ctx, db, text, args)
 }
 
 // unmoved fails where the row is not the one that a write was made ready for,
@@ -103,8 +103,8 @@ func (c *call) unmoved(ctx context.Context, current *state) (key []any, err erro
 	return key, nil
 }
 
-func exactlyOne(ctx context.Context, conn *sql.Conn, text string, args []any) error {
-	result, err := conn.ExecContext(ctx, text, args...)
+func exactlyOne(ctx context.Context, db writer, text string, args []any) error {
+	result, err := db.ExecContext(ctx, text, args...)
 	if err != nil {
 		return err
 	}
@@ -131,77 +131,57 @@ func (l *layout) unless() string {
 }
 
 // insertion is the statement that makes the row.
-func (in *input) insertion(returned []string) (text string, args []any) {
-	b := appendName([]byte("INSERT"+in.unless()+" INTO "), in.table.Name)
-	first := true
+func (in *input) insertion(returned []string) (text string, values []any) {
+	args := in.args()
+	b := args.AppendTable([]byte("INSERT"+in.unless()+" INTO "), in.table)
+	var given []byte
 	for i, column := range in.columns {
-		if !in.set[i] {
+		c := in.table.Column(column)
+		if !in.set[i] || c.Auto && in.values[i] == nil {
 			continue
 		}
-		b = append(b, opened(first, " (")...)
-		first = false
-		b = appendName(b, column)
-		args = append(args, in.values[i])
+		b = append(b, opened(given == nil, " (")...)
+		given = append(given, opened(given == nil, "")...)
+		b = dialect.AppendName(b, column)
+		given = args.Stored(given, c, in.values[i])
 	}
-	if first {
+	if given == nil {
 		b = append(b, " DEFAULT VALUES"...)
 	} else {
-		b = append(b, ") VALUES ("...)
-		for i := range args {
-			b = append(b, opened(i == 0, "")...)
-			b = append(b, '?')
-		}
-		b = append(b, ')')
+		b = append(append(append(b, ") VALUES ("...), given...), ')')
 	}
-	for i, column := range returned {
-		b = append(b, opened(i == 0, " RETURNING ")...)
-		b = appendName(append(b, '+'), column) // as stored, not as declared
-	}
-	return string(b), args
+	return string(in.appendColumns(append(b, " RETURNING "...), in.table, "", returned)), args.Values
 }
 
 // update is the statement that writes what is set, "" where nothing is.
-func (in *input) update(key []any) (text string, args []any) {
-	b := appendName([]byte("UPDATE"+in.unless()+" "), in.table.Name)
+func (in *input) update(key []any) (text string, values []any) {
+	args := in.args()
+	b := args.AppendTable([]byte("UPDATE"+in.unless()+" "), in.table)
 	for i, column := range in.columns {
 		if !in.set[i] {
 			continue
 		}
-		b = append(b, opened(args == nil, " SET ")...)
-		b = append(appendName(b, column), " = ?"...)
-		args = append(args, in.values[i])
+		b = append(b, opened(args.Values == nil, " SET ")...)
+		b = append(dialect.AppendName(b, column), " = "...)
+		b = args.Stored(b, in.table.Column(column), in.values[i])
 	}
-	if args == nil {
+	if args.Values == nil {
 		return "", nil
 	}
-	b, args = in.appendKeyed(b, key, args)
-	return string(b), args
+	b = appendKeyed(b, in.table, "", in.keyColumns(), key, args)
+	return string(b), args.Values
 }
 
-func (c *call) deletion(key []any) (text string, args []any) {
-	b := appendName([]byte("DELETE FROM "), c.table.Name)
-	b, args = c.appendKeyed(b, key, nil)
-	return string(b), args
-}
-
-// appendKeyed appends the condition that the row has the key.
-func (l *layout) appendKeyed(b []byte, key, args []any) ([]byte, []any) {
-	for i, at := range l.key {
-		if i == 0 {
-			b = append(b, " WHERE "...)
-		} else {
-			b = append(b, " AND "...)
-		}
-		b = append(appendName(b, l.fields[at].column.Name), " = ?"...)
-	}
-	return b, append(args, key...)
+func (c *call) deletion(key []any) (text string, values []any) {
+	args := c.args()
+	b := args.AppendTable([]byte("DELETE FROM "), c.table)
+	b = appendKeyed(b, c.table, "", c.keyColumns(), key, args)
+	return string(b), args.Values
 }
 
 // exists reports whether there is a row of the key, whoever may see it.
 func (c *call) exists(ctx context.Context) (bool, error) {
-	b, args := c.appendKeyed(appendName([]byte("SELECT 1 FROM "), c.table.Name), c.values, nil)
-	row, err := c.oneRow(ctx, string(b), args, 1)
-	return row != nil, err
+	return c.rowsAt(ctx, c.table, c.keyColumns(), c.values)
 }
 
 func opened(first bool, with string) string {

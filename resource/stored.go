@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -53,7 +54,7 @@ func storedOf(v reflect.Value, c *schema.Column) (any, error) {
 		return value.FromTime(c, v.Interface().(time.Time)), nil
 	case t == rawType:
 		return storedJSON(v.Bytes())
-	case t == bytesType:
+	case t == bytesType && c.Type != schema.Array:
 		if v.IsNil() && c.Nullable {
 			return nil, nil
 		}
@@ -81,18 +82,32 @@ func storedPlain(v any, c *schema.Column) (any, error) {
 func storedKind(v reflect.Value, c *schema.Column) (any, error) {
 	switch v.Kind() {
 	case reflect.Bool:
+		if c.Native != "" {
+			return v.Bool(), nil
+		}
 		if v.Bool() {
 			return int64(1), nil
 		}
 		return int64(0), nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if isText(c) {
+			return strconv.FormatInt(v.Int(), 10), nil
+		}
 		return v.Int(), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		if v.Uint() > math.MaxInt64 {
 			return nil, errTooLarge
 		}
-		return int64(v.Uint()), nil
-	case reflect.Float32, reflect.Float64:
+		return storedKind(reflect.ValueOf(int64(v.Uint())), c)
+	case reflect.Float32:
+		if isText(c) {
+			return strconv.FormatFloat(v.Float(), 'g', -1, 32), nil
+		}
+		return v.Float(), nil
+	case reflect.Float64:
+		if isText(c) {
+			return strconv.FormatFloat(v.Float(), 'g', -1, 64), nil
+		}
 		return v.Float(), nil
 	case reflect.Interface:
 		if v.IsNil() {
@@ -113,8 +128,14 @@ func storedKind(v reflect.Value, c *schema.Column) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s has no JSON: %w", v.Type(), err)
 	}
+	if c.Type == schema.Array {
+		return value.FromJSON(c, text)
+	}
 	return storedJSON(text)
 }
+
+// isText reports whether a column has numbers as texts.
+func isText(c *schema.Column) bool { return c.Native != "" && c.Type == schema.Decimal }
 
 // storedJSON is a JSON text as it is stored; null is NULL.
 func storedJSON(text []byte) (any, error) {

@@ -6,22 +6,36 @@ import (
 	"database/sql/driver"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 	"github.com/wakeful-dev/wakeful/schema"
 )
+
+// writer runs what writes.
+type writer interface {
+	querier
+	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+}
 
 // patience is how long a write is tried again where the database is busy, or
 // where others alter the same row meanwhile.
 const patience = 2 * time.Second
 
-// alone runs do in a transaction in which nobody else writes, and commits it
-// where do returns nil. What a resource reads with do's context is read in it. What do says is tried again while the database is busy.
-// explain is asked, with the transaction still open, what stands behind an
-// error of a statement or of the commit.
-func (e *endpoint) alone(ctx context.Context, do func(context.Context, *sql.Conn) error, explain func(context.Context, error) error) error {
+// alone runs do as if nobody else wrote meanwhile, and commits it where do
+// returns nil: nobody else can, or a row that another one has altered since the
+// transaction began is not written. What a resource reads with do's context is
+// read in it. What do says is tried again while the database is busy. explain is
+// asked what stands behind an error of a statement or of the commit, before the
+// transaction ends; it may read only where a statement that failed leaves the
+// transaction as it was.
+func (l *layout) alone(ctx context.Context, do func(context.Context, writer) error, explain func(context.Context, error) error) error {
+	once := l.once
+	if dialect.Of(l.schema).Typed() {
+		once = l.inSnapshot
+	}
 	until := time.Now().Add(patience)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		err := e.once(ctx, do, explain)
-		if r := e.refusal(err); r == nil || r.Reason != schema.Busy || time.Now().Add(wait).After(until) {
+		err := once(ctx, do, explain)
+		if r := l.refusal(err); r == nil || r.Reason != schema.Busy || time.Now().Add(wait).After(until) {
 			return err
 		}
 		timer := time.NewTimer(wait)
@@ -38,7 +52,7 @@ func (e *endpoint) alone(ctx context.Context, do func(context.Context, *sql.Conn
 // writes then would have to be given up where another one wrote in between.
 const beginWriting = "BEGIN IMMEDIATE"
 
-func (e *endpoint) once(ctx context.Context, do func(context.Context, *sql.Conn) error, explain func(context.Context, error) error) (err error) {
+func (e *endpoint) once(ctx context.Context, do func(context.Context, writer) error, explain func(context.Context, error) error) (err error) {
 	conn, err := e.DB.Conn(ctx)
 	if err != nil {
 		return err
@@ -64,6 +78,24 @@ func (e *endpoint) once(ctx context.Context, do func(context.Context, *sql.Conn)
 		return explain(within, err)
 	}
 	committed = true
+	return nil
+}
+
+// inSnapshot writes where a row that others have altered since the transaction
+// began cannot be written: the database is busy then, and it is begun anew.
+func (e *endpoint) inSnapshot(ctx context.Context, do func(context.Context, writer) error, explain func(context.Context, error) error) error {
+	tx, err := e.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // where it is not committed
+	within := through(ctx, tx)
+	if err := do(within, tx); err != nil {
+		return explain(within, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return explain(within, err)
+	}
 	return nil
 }
 

@@ -3,7 +3,6 @@ package resource
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"net/http"
 	"strings"
@@ -50,7 +49,7 @@ func (c *call) insert(w http.ResponseWriter, in *input, members []given) *wire.P
 		return problem
 	}
 	var made *state
-	err := c.alone(c.r.Context(), func(ctx context.Context, _ *sql.Conn) (err error) {
+	err := c.alone(c.r.Context(), func(ctx context.Context, _ writer) (err error) {
 		made, err = in.insertRow(ctx)
 		return err
 	}, in.explain)
@@ -118,8 +117,8 @@ func (c *call) alter(w http.ResponseWriter, members []given, whole bool) *wire.P
 			return problem
 		}
 		made := current
-		err := c.alone(c.r.Context(), func(ctx context.Context, conn *sql.Conn) (err error) {
-			made, err = in.updateRow(ctx, conn, current)
+		err := c.alone(c.r.Context(), func(ctx context.Context, db writer) (err error) {
+			made, err = in.updateRow(ctx, db, current)
 			return err
 		}, in.explain)
 		if err == nil {
@@ -132,8 +131,8 @@ func (c *call) alter(w http.ResponseWriter, members []given, whole bool) *wire.P
 // remove deletes a row.
 func (c *call) remove(w http.ResponseWriter) *wire.Problem {
 	return c.settled(w, permit.Delete, func(current *state) error {
-		err := c.alone(c.r.Context(), func(ctx context.Context, conn *sql.Conn) error {
-			return c.deleteRow(ctx, conn, current)
+		err := c.alone(c.r.Context(), func(ctx context.Context, db writer) error {
+			return c.deleteRow(ctx, db, current)
 		}, func(ctx context.Context, err error) error { return c.explainDelete(ctx, current, err) })
 		if err == nil {
 			w.WriteHeader(http.StatusNoContent)

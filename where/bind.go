@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 	"github.com/wakeful-dev/wakeful/predicate"
 	"github.com/wakeful-dev/wakeful/schema"
 )
@@ -41,10 +42,11 @@ func (e *Error) Error() string {
 
 // Bound is a condition on the rows of one table, in one version of its schema.
 type Bound struct {
-	of    *node // with values as they are stored
-	root  *term
-	table *schema.Table
-	asks  string
+	of      *node // with values as they are stored
+	root    *term
+	table   *schema.Table
+	dialect dialect.Dialect
+	asks    string
 }
 
 // term is one condition with what the schema says of it.
@@ -72,7 +74,7 @@ func Bind(e Expr, t *schema.Table, s *schema.Schema) (*Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bound{of: of, root: root, table: t, asks: b.asks}, nil
+	return &Bound{of: of, root: root, table: t, dialect: dialect.Of(s), asks: b.asks}, nil
 }
 
 // Canonical is that of the condition with its values as they are stored: equal
@@ -196,10 +198,22 @@ func (b *binder) several(n *node, t *schema.Table, depth int) (*term, *node, err
 // database computes itself, as in a view, nothing is known.
 func Compares(c *schema.Column, s *schema.Schema) predicate.Column {
 	as := predicate.Column{Name: c.Name}
-	if s.Dialect == "sqlite" {
+	utf8 := s.Encoding == "UTF-8"
+	switch {
+	case s.Dialect == "sqlite":
 		as.Kind = predicate.SQLiteKind(c.Declared)
-		if s.Encoding == "UTF-8" {
+		if utf8 {
 			as.Collation = predicate.CollationOf(c.Collation)
+		}
+	case c.Unordered && utf8:
+		as.Kind, as.Collation = predicate.PostgresText, predicate.Binary
+	case c.Unordered:
+	case len(c.Labels) > 0:
+		as.Kind = predicate.PostgresLabel
+	default:
+		as.Kind = predicate.PostgresKind(c.Native)
+		if utf8 {
+			as.Collation = predicate.PostgresCollation(c.Collation)
 		}
 	}
 	return as
@@ -210,7 +224,8 @@ func (t *term) judge(of *schema.Table, s *schema.Schema) {
 	text := t.as.Collation != predicate.Foreign
 	switch t.op {
 	case opStartsWith:
-		t.ranged = t.as.Kind == predicate.Text && t.as.Collation == predicate.Binary && after(t.values[0].(string)) != ""
+		t.ranged = (t.as.Kind == predicate.Text || t.as.Kind == predicate.PostgresText) &&
+			t.as.Collation == predicate.Binary && after(t.values[0].(string)) != ""
 	case opIExact:
 		t.ranged = t.as.Kind == predicate.Text && text
 	}
@@ -222,6 +237,8 @@ func (t *term) judge(of *schema.Table, s *schema.Schema) {
 	case t.column.Unstored:
 		t.ask = "images of changes do not have the generated column"
 	case t.op == opNull || t.op == opNotNull:
+	case t.column.Native != "":
+		t.ask = t.typedAsks(s)
 	case s.Encoding != "UTF-8" && (t.op.textual() || t.hasText()):
 		t.ask = "the database stores text in " + s.Encoding
 	case t.op.textual() && !t.ranged:
@@ -243,6 +260,36 @@ func (t *term) judge(of *schema.Table, s *schema.Schema) {
 		}
 	}
 }
+
+// typedAsks says why a condition on a column that has values of its own type
+// only is left to the database, "" where memory decides it.
+func (t *term) typedAsks(s *schema.Schema) string {
+	inOrder := t.op == opLt || t.op == opLe || t.op == opGt || t.op == opGe || t.ranged
+	switch isText := t.column.Type == schema.Text; {
+	case isText && s.Encoding != "UTF-8":
+		return "the database stores text in " + s.Encoding
+	case t.op.textual() && !t.ranged:
+		if !decidedText[t.column.Native] && len(t.column.Labels) == 0 {
+			return "only the database knows how it writes a " + t.column.Native
+		}
+		return ""
+	case t.as.Kind == predicate.Unfit:
+		return "only the database knows how values of the type " + t.column.Native + " compare"
+	case isText && t.as.Collation == predicate.Foreign && len(t.column.Labels) == 0:
+		return "how its collation compares is not known"
+	case inOrder && !t.as.Ordered():
+		return "which text comes first by its collation is not known"
+	}
+	for _, v := range t.values {
+		if _, known := same(v, v, t.as); !known {
+			return "how this value compares is not known"
+		}
+	}
+	return ""
+}
+
+// decidedText are the types whose values are the text that LIKE looks into.
+var decidedText = map[string]bool{"text": true, "character varying": true, "bpchar": true, "name": true, "uuid": true}
 
 // hasText reports whether a value is a text.
 func (t *term) hasText() bool {

@@ -34,6 +34,8 @@ func (t *term) convert(v any) (converted any, why string) {
 		return v, ""
 	case t.op.textual():
 		return lookedFor(v)
+	case t.column.Native != "":
+		return t.typed(v)
 	}
 	switch x := v.(type) {
 	case time.Time:
@@ -60,6 +62,53 @@ func (t *term) convert(v any) (converted any, why string) {
 	return converted, ""
 }
 
+// typed is a value of a column that has values of its own type only.
+func (t *term) typed(v any) (any, string) {
+	switch x := v.(type) {
+	case string:
+		if t.column.Type == schema.Text && !utf8.ValidString(x) {
+			return nil, wantText
+		}
+		return t.notNaN(fromText(t.column, x))
+	case int64:
+		return fromText(t.column, digits(x))
+	case float64:
+		return t.notNaN(fromText(t.column, fraction(x)))
+	case bool:
+		switch t.column.Type {
+		case schema.Boolean:
+			return x, ""
+		case schema.Integer, schema.Decimal:
+			return fromText(t.column, digits(map[bool]int64{true: 1}[x]))
+		}
+	case time.Time:
+		switch t.column.Type {
+		case schema.Timestamp, schema.Date, schema.Time:
+			return value.FromTime(t.column, x), ""
+		}
+	case []byte:
+		switch t.column.Type {
+		case schema.Bytes:
+			return x, ""
+		case schema.JSON:
+			return fromText(t.column, string(x))
+		}
+	}
+	return nil, wanted(t.column)
+}
+
+const wantNumber = "a number is wanted: nothing compares with NaN"
+
+// notNaN refuses what compares with nothing. PostgreSQL takes it for greater
+// than all numbers; whoever wants those rows asks for what is greater than
+// Infinity.
+func (t *term) notNaN(v any, why string) (any, string) {
+	if f, ok := v.(float64); ok && math.IsNaN(f) || t.column.Type == schema.Decimal && v == "NaN" {
+		return nil, wantNumber
+	}
+	return v, why
+}
+
 func wanted(c *schema.Column) string { return value.Wanted(c.Type).Error() }
 
 func fromText(c *schema.Column, text string) (any, string) {
@@ -81,7 +130,7 @@ func (t *term) fromString(text string) (any, string) {
 	}
 	v, why := fromText(t.column, text)
 	if f, ok := v.(float64); ok && math.IsNaN(f) {
-		return nil, "a number is wanted: nothing compares with NaN"
+		return nil, wantNumber
 	}
 	return v, why
 }
@@ -119,6 +168,17 @@ func lookedFor(v any) (any, string) {
 		return nil, wantSmall
 	}
 	return text, ""
+}
+
+// fraction is what a float looks like to a column of numbers.
+func fraction(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // digits is what a number looks like to a textual condition.

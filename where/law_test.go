@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/sqlite"
@@ -49,8 +50,10 @@ type world struct {
 	db     *sql.DB
 	source *sqlite.Source
 	schema *schema.Schema
+	// refuser says what the database cannot read, nil where it reads anything.
+	refuser schema.Refuser
 
-	rows, plain, asks, plainAsks int
+	refused, rows, plain, asks, plainAsks int
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
@@ -171,6 +174,9 @@ func (w *world) refers(t *schema.Table, column string) bool {
 
 // argument is a value as Go code, a URL or a token would give it.
 func (w *world) argument(c *schema.Column) any {
+	if c.Native != "" {
+		return w.typedArgument(c)
+	}
 	v := w.own(c)
 	if w.chance(6) && c.Type == schema.Any || w.chance(12) {
 		v = w.any()
@@ -208,7 +214,8 @@ func (w *world) argument(c *schema.Column) any {
 func (w *world) found(c *schema.Column) (v any) {
 	for _, t := range w.schema.Tables {
 		if t.Column(c.Name) == c {
-			text := fmt.Sprintf("SELECT +%s FROM %s LIMIT 1 OFFSET %d", where.Quote(c.Name), where.Quote(t.Name), w.random.IntN(40))
+			of := dialect.Of(w.schema)
+			text := fmt.Sprintf("SELECT %s FROM %s AS x LIMIT 1 OFFSET %d", of.AppendStored(nil, "x", c), of.AppendTable(nil, t), w.random.IntN(40))
 			if err := w.db.QueryRow(text).Scan(&v); err != nil && !errors.Is(err, sql.ErrNoRows) {
 				w.t.Fatal(err)
 			}
@@ -273,13 +280,29 @@ func (w *world) list(t *schema.Table, depth int) []where.Expr {
 // stored reads all rows as they are stored, and whether the condition is met.
 func (w *world) stored(t *schema.Table, b *where.Bound) (rows [][]any, met []bool) {
 	var list []string
-	for _, name := range t.Names() {
-		list = append(list, "+x."+where.Quote(name))
+	of := dialect.Of(w.schema)
+	for i := range t.Columns {
+		list = append(list, string(of.AppendStored(nil, "x", &t.Columns[i])))
 	}
 	text, args := b.AppendSQL(nil, "x", nil)
 	query := fmt.Sprintf("SELECT x.\"key\" IN (SELECT x.\"key\" FROM %[1]s AS x WHERE %[2]s), %[3]s FROM %[1]s AS x",
-		where.Quote(t.Name), text, strings.Join(list, ", "))
+		of.AppendTable(nil, t), text, strings.Join(list, ", "))
 	found, err := w.db.Query(query, args...)
+	if err == nil && w.refuser != nil {
+		defer found.Close()
+		if found.Next(); found.Err() != nil {
+			err = found.Err()
+		} else {
+			found.Close()
+			found, err = w.db.Query(query, args...)
+		}
+	}
+	if w.refuser != nil && err != nil {
+		if r := w.refuser.Refusal(err); r != nil && r.Reason == schema.Mistyped {
+			w.refused++
+			return nil, nil
+		}
+	}
 	if err != nil {
 		w.t.Fatalf("%s %v: %v", query, args, err)
 	}
@@ -346,7 +369,7 @@ func (w *world) check(t *schema.Table, e where.Expr) {
 	match := b.Match(t.Names())
 	for i, row := range rows {
 		w.rows++
-		plain := b.Asks() == "" && ordinary(t, b.Columns(), row)
+		plain := b.Asks() == "" && w.source != nil && ordinary(t, b.Columns(), row)
 		if plain {
 			w.plain++
 		}

@@ -149,6 +149,11 @@ func (t *term) decide() func(v any) truths {
 		return notNull(t.within)
 	case t.op == opIn:
 		return notNull(t.amongSome())
+	case t.op == opEq || t.op == opNe:
+		return notNull(func(v any) (bool, bool) {
+			equal, known := same(v, t.values[0], t.as)
+			return equal == (t.op == opEq), known
+		})
 	}
 	return notNull(func(v any) (bool, bool) {
 		order, known := compare(v, t.values[0], t.as)
@@ -178,10 +183,6 @@ func notNull(f func(v any) (yes, known bool)) func(v any) truths {
 
 func holds(o op, order int) bool {
 	switch o {
-	case opEq:
-		return order == 0
-	case opNe:
-		return order != 0
 	case opLt:
 		return order < 0
 	case opLe:
@@ -223,8 +224,8 @@ func (t *term) amongSome() func(v any) (yes, known bool) {
 func (t *term) among(v any) (yes, known bool) {
 	known = true
 	for _, one := range t.values {
-		order, sure := compare(v, one, t.as)
-		if sure && order == 0 {
+		equal, sure := same(v, one, t.as)
+		if sure && equal {
 			return true, true
 		}
 		known = known && sure
@@ -234,9 +235,25 @@ func (t *term) among(v any) (yes, known bool) {
 
 // compare tells values as they are stored apart from all others.
 func compare(stored, v any, as predicate.Column) (order int, known bool) {
-	switch stored.(type) {
-	case int64, float64, string, []byte:
-		return predicate.Compare(stored, v, as)
+	if !isStored(stored) {
+		return 0, false
 	}
-	return 0, false
+	return predicate.Compare(stored, v, as)
+}
+
+// same is whether two values are equal, which can be known where it is not
+// known which is less.
+func same(stored, v any, as predicate.Column) (equal, known bool) {
+	if !isStored(stored) {
+		return false, false
+	}
+	return predicate.Equal(stored, v, as)
+}
+
+func isStored(v any) bool {
+	switch v.(type) {
+	case int64, float64, string, []byte, bool:
+		return true
+	}
+	return false
 }

@@ -3,23 +3,32 @@ package where
 import (
 	"strconv"
 	"strings"
+
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 )
 
 // marks of comparisons.
-var marks = map[op]string{opEq: " = ?", opNe: " <> ?", opLt: " < ?", opLe: " <= ?", opGt: " > ?", opGe: " >= ?"}
+var marks = map[op]string{opEq: " = ", opNe: " <> ", opLt: " < ", opLe: " <= ", opGt: " > ", opGe: " >= "}
 
 // AppendSQL appends the condition as one expression of SQL, in parentheses
 // where it needs them, and its arguments. alias is the name that the table has
-// in the statement.
+// in the statement, args are those that stand before.
 func (b *Bound) AppendSQL(to []byte, alias string, args []any) ([]byte, []any) {
+	all := &dialect.Args{Dialect: b.dialect, Values: args}
+	return b.Append(to, alias, all), all.Values
+}
+
+// Append is AppendSQL for a statement whose arguments are not always
+// placeholders.
+func (b *Bound) Append(to []byte, alias string, args *dialect.Args) []byte {
 	w := &writer{b: to, args: args}
 	w.term(b.root, alias, true)
-	return w.b, w.args
+	return w.b
 }
 
 type writer struct {
 	b    []byte
-	args []any
+	args *dialect.Args
 	via  int // foreign keys that are followed, one within the other
 }
 
@@ -28,17 +37,18 @@ func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 
 func (w *writer) put(text string) { w.b = append(w.b, text...) }
 
-func (w *writer) column(alias, name string) {
-	w.put(Quote(alias))
-	w.put(".")
-	w.put(Quote(name))
-}
+func (w *writer) column(alias, name string) { w.b = dialect.AppendColumn(w.b, alias, name) }
 
-// ask puts a column, and what is asked of it with its arguments.
-func (w *writer) ask(t *term, alias, mark string, args ...any) {
-	w.column(alias, t.column.Name)
+// compare puts a column as it is compared, and what with.
+func (w *writer) compare(t *term, alias, mark string, values ...any) {
+	w.b = w.args.AppendCompared(w.b, alias, t.column)
 	w.put(mark)
-	w.args = append(w.args, args...)
+	for i, v := range values {
+		if i > 0 {
+			w.put(", ")
+		}
+		w.b = w.args.Compared(w.b, t.column, v)
+	}
 }
 
 // term puts one condition. plain says that NULL may be false here: no NOT
@@ -58,16 +68,21 @@ func (w *writer) term(t *term, alias string, plain bool) {
 		w.term(t.parts[0], alias, false)
 		w.put(")")
 	case opNull:
-		w.ask(t, alias, " IS NULL")
+		w.column(alias, t.column.Name)
+		w.put(" IS NULL")
 	case opNotNull:
-		w.ask(t, alias, " IS NOT NULL")
+		w.column(alias, t.column.Name)
+		w.put(" IS NOT NULL")
 	case opIn:
-		w.ask(t, alias, " IN (?"+strings.Repeat(", ?", len(t.values)-1)+")", t.values...)
+		w.compare(t, alias, " IN (", t.values...)
+		w.put(")")
 	case opVia:
 		w.across(t, alias, plain)
 	default:
 		if mark := marks[t.op]; mark != "" {
-			w.ask(t, alias, mark, t.values[0])
+			w.compare(t, alias, mark, t.values[0])
+		} else if w.args.Typed() {
+			w.like(t, alias)
 		} else {
 			w.textual(t, alias)
 		}
@@ -98,36 +113,61 @@ func (w *writer) list(parts []*term, between, alias string, plain bool) {
 	w.put(")")
 }
 
-// textual puts a condition on a text so that an index, or the reader of
-// statements, can make use of it: beside what is exact stands what is wider.
+// within puts that a text begins with another, as the range that it is.
+func (w *writer) within(t *term, alias, text string) {
+	w.put("(")
+	w.compare(t, alias, " >= ", text)
+	w.put(" AND ")
+	w.compare(t, alias, " < ", after(text))
+	w.put(")")
+}
+
+// textual puts a condition on a text as SQLite has it, so that an index, or the
+// reader of statements, can make use of it: beside what is exact stands what is
+// wider.
 func (w *writer) textual(t *term, alias string) {
 	text := t.values[0].(string)
 	switch {
 	case t.ranged && t.op == opStartsWith:
-		w.put("(")
-		w.ask(t, alias, " >= ?", text)
-		w.put(" AND ")
-		w.ask(t, alias, " < ?", after(text))
-		w.put(")")
+		w.within(t, alias, text)
 		return
 	case t.ranged:
-		w.ask(t, alias, " = ? COLLATE NOCASE", text)
+		w.compare(t, alias, " = ", text)
+		w.put(" COLLATE NOCASE")
 		return
 	}
 	like := t.op.framed(wide.Replace(text), "%")
 	if t.op.folds() && !strings.ContainsAny(text, "%_") {
-		w.ask(t, alias, " LIKE ?", like)
+		w.compare(t, alias, " LIKE ", like)
 		return
 	}
 	w.put("(")
-	w.ask(t, alias, " LIKE ?", like)
+	w.compare(t, alias, " LIKE ", like)
 	w.put(" AND ")
 	if t.op.folds() {
-		w.ask(t, alias, ` LIKE ? ESCAPE '\'`, t.op.framed(likeEscaped.Replace(text), "%"))
+		w.compare(t, alias, " LIKE ", t.op.framed(likeEscaped.Replace(text), "%"))
+		w.put(` ESCAPE '\'`)
 	} else {
-		w.ask(t, alias, " GLOB ?", t.op.framed(globEscaped.Replace(text), "*"))
+		w.compare(t, alias, " GLOB ", t.op.framed(globEscaped.Replace(text), "*"))
 	}
 	w.put(")")
+}
+
+// like puts a condition on a text as PostgreSQL has it. By the collation C only
+// the letters of ASCII have a case.
+func (w *writer) like(t *term, alias string) {
+	text := t.values[0].(string)
+	if t.ranged {
+		w.within(t, alias, text)
+		return
+	}
+	mark := " LIKE "
+	if t.op.folds() {
+		mark = " ILIKE "
+	}
+	w.b = w.args.AppendText(w.b, alias, t.column, t.op.folds())
+	w.put(mark)
+	w.b = w.args.Text(w.b, t.op.framed(likeEscaped.Replace(text), "%"))
 }
 
 // across puts a condition on the row that a foreign key leads to.
@@ -159,7 +199,7 @@ func (w *writer) across(t *term, alias string, plain bool) {
 
 func (w *writer) from(t *term, inner string) {
 	w.put(" FROM ")
-	w.put(Quote(t.to.Name))
+	w.b = w.args.AppendTable(w.b, t.to)
 	w.put(" AS ")
 	w.put(Quote(inner))
 	w.put(" WHERE ")

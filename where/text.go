@@ -107,6 +107,9 @@ func (t *term) matches(v any) (yes, known bool) {
 	default:
 		return false, false
 	}
+	if t.column.Native == "bpchar" {
+		text = strings.TrimRight(text, " ") // which are none of its text
+	}
 	part := t.values[0].(string)
 	if t.op.folds() {
 		text, part = folded(text), folded(part)

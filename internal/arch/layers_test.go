@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
-	{"internal/mark", "resource/value"},
+	{"internal/mark", "resource/value", "internal/dialect"},
 	{"where"},
 	{"resource", "internal/auth", "internal/rules"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},

@@ -31,6 +31,9 @@ func FromText(c *schema.Column, text string) (any, error) {
 	if !utf8.ValidString(text) {
 		return nil, errUTF8
 	}
+	if typed(c) {
+		return typedText(c, text)
+	}
 	switch c.Type {
 	case schema.Integer:
 		return integerOf(text)
@@ -58,8 +61,11 @@ func FromText(c *schema.Column, text string) (any, error) {
 // error says what is wanted instead.
 func FromJSON(c *schema.Column, raw jsontext.Value) (any, error) {
 	kind := raw.Kind()
-	if kind == 'n' {
+	switch {
+	case kind == 'n':
 		return nil, nil
+	case typed(c):
+		return typedJSON(c, raw)
 	}
 	if c.Type == schema.JSON {
 		return document(raw)
@@ -232,4 +238,5 @@ var wanted = [...]error{
 	schema.Time:      errTime,
 	schema.UUID:      errUUID,
 	schema.JSON:      errJSON,
+	schema.Array:     errArray,
 }

@@ -91,11 +91,14 @@ func parseZone(text string) (east int, ok bool) {
 	if text == "" || text == "Z" || text == "z" {
 		return 0, true
 	}
-	if len(text) < 5 || text[0] != '+' && text[0] != '-' {
+	if len(text) < 3 || text[0] != '+' && text[0] != '-' {
 		return 0, false
 	}
 	hours, ok1 := digits(text[1:3])
 	rest := strings.TrimPrefix(text[3:], ":")
+	if text[3:] == "" {
+		rest = "00" // as PostgreSQL writes whole hours
+	}
 	if len(rest) < 2 {
 		return 0, false
 	}

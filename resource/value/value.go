@@ -13,7 +13,8 @@
 //     capital letter: the caller says whose they are.
 //
 // Stored values are nil, int64, float64, string and []byte, as the database has
-// them; a BOOLEAN is 0 or 1.
+// them; a BOOLEAN is 0 or 1, and a bool where columns have types of their own
+// (schema.Column.Native).
 //
 // Pipeline: database → [value] → list; URL, body → [value] → database.
 package value
@@ -56,8 +57,13 @@ func AppendJSON(to []byte, c *schema.Column, stored any, numbers Numbers) []byte
 	case int64:
 		return appendInteger(to, of, v, numbers)
 	case float64:
-		return appendFloat(to, of, v, numbers)
+		return appendFloat(to, c, v, numbers)
 	case string:
+		if of == schema.Array {
+			if with, ok := appendArray(to, c, v, numbers); ok {
+				return with
+			}
+		}
 		return appendText(to, of, v, numbers)
 	case []byte:
 		return appendBytes(to, v)
@@ -88,7 +94,7 @@ func isNumber(t schema.Type) bool { return t == schema.Integer || t == schema.De
 
 // appendFloat writes the shortest digits that give the same float again, and
 // always so that it can be told from an integer. Zero has no sign.
-func appendFloat(to []byte, of schema.Type, v float64, numbers Numbers) []byte {
+func appendFloat(to []byte, c *schema.Column, v float64, numbers Numbers) []byte {
 	switch {
 	case math.IsNaN(v):
 		return append(to, `"NaN"`...)
@@ -97,11 +103,14 @@ func appendFloat(to []byte, of schema.Type, v float64, numbers Numbers) []byte {
 	case math.IsInf(v, -1):
 		return append(to, `"-Infinity"`...)
 	}
-	quoted := numbers == AllAsText && isNumber(of)
+	quoted, bits := numbers == AllAsText && c != nil && isNumber(c.Type), 64
+	if c != nil && c.Native == single {
+		bits = 32
+	}
 	if quoted {
 		to = append(to, '"')
 	}
-	to = appendShortest(to, Unsigned(v))
+	to = appendShortest(to, Unsigned(v), bits)
 	if quoted {
 		to = append(to, '"')
 	}
@@ -118,12 +127,12 @@ func Unsigned(v float64) float64 {
 	return v
 }
 
-func appendShortest(to []byte, v float64) []byte {
+func appendShortest(to []byte, v float64, bits int) []byte {
 	if size := math.Abs(v); size != 0 && (size < 1e-6 || size >= 1e21) {
-		return strconv.AppendFloat(to, v, 'e', -1, 64)
+		return strconv.AppendFloat(to, v, 'e', -1, bits)
 	}
 	start := len(to)
-	to = strconv.AppendFloat(to, v, 'f', -1, 64)
+	to = strconv.AppendFloat(to, v, 'f', -1, bits)
 	for _, c := range to[start:] {
 		if c == '.' {
 			return to
@@ -172,6 +181,10 @@ func appendBytes(to, v []byte) []byte {
 func FromTime(c *schema.Column, t time.Time) string {
 	t = t.UTC()
 	switch c.Type {
+	case schema.Timestamp:
+		if typed(c) {
+			return stamp{t}.native(c)
+		}
 	case schema.Date:
 		return t.Format(time.DateOnly)
 	case schema.Time:
