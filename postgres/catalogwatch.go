@@ -11,8 +11,9 @@ import (
 // does not tell of the schema and of rights is known that much later.
 const catalogEvery = 2 * time.Second
 
-// catalogQuery gives one number for all that lists may depend on beside rows.
-// Statistics, and what makes and drops temporary tables, are not part of it.
+// catalogQuery gives one text for all that lists may depend on beside rows.
+// Statistics, and what makes and drops temporary tables, are not part of it. A second text is for what
+// is published.
 const catalogQuery = `
 WITH class AS (
 	SELECT oid, relname, relnamespace, relkind, relowner, relpersistence, relreplident, relrowsecurity, relforcerowsecurity, relispartition,
@@ -33,11 +34,14 @@ SELECT concat_ws('/',
 	(SELECT sum(hashtextextended(concat_ws('/', r.oid, r.xmin), 0)) FROM pg_rewrite r JOIN class c ON c.oid = r.ev_class),
 	(SELECT sum(hashtextextended(concat_ws('/', oid, xmin), 0)) FROM pg_enum),
 	(SELECT sum(hashtextextended(concat_ws('/', oid, xmin), 0)) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'),
-	(SELECT sum(hashtextextended(concat_ws('/', oid, xmin), 0)) FROM pg_publication),
-	(SELECT sum(hashtextextended(concat_ws('/', oid, xmin), 0)) FROM pg_publication_rel),
 	(SELECT sum(hashtextextended(m::text, 0)) FROM pg_auth_members m),
 	(SELECT sum(hashtextextended(concat_ws('/', oid, rolname, rolsuper, rolinherit, rolbypassrls, rolconfig), 0)) FROM pg_roles),
-	(SELECT sum(hashtextextended(s::text, 0)) FROM pg_db_role_setting s))`
+	(SELECT sum(hashtextextended(s::text, 0)) FROM pg_db_role_setting s)),
+concat_ws('/', (SELECT sum(hashtextextended(concat_ws('/', oid, xmin), 0)) FROM pg_publication),
+	(SELECT sum(hashtextextended(concat_ws('/', oid, xmin), 0)) FROM pg_publication_rel))`
+
+// print is how the catalogue is: two texts that differ when it does.
+type print struct{ schema, published string }
 
 // watchCatalog sees to it that tables are published, and says that everything
 // may have changed when the catalogue has.
@@ -80,27 +84,27 @@ func (s *Source) resolve(ctx context.Context, h *history) {
 
 // lookCatalog compares the catalogue with how it was.
 func (s *Source) lookCatalog(ctx context.Context) error {
-	former := s.tables.print.Load()
+	former := *s.tables.print.Load()
 	if err := s.printCatalog(ctx); err != nil {
 		return err
 	}
-	changed := *former != *s.tables.print.Load()
-	if !changed && !s.tables.unready() {
-		return nil
-	}
-	if changed {
+	now := *s.tables.print.Load()
+	if now.schema != former.schema {
 		s.forgetSchema()
 		if err := s.say(ctx, nil); err != nil {
 			return err
 		}
+	}
+	if now == former && !s.tables.unready() {
+		return nil
 	}
 	return s.adoptNew(ctx)
 }
 
 // printCatalog notes how the catalogue is.
 func (s *Source) printCatalog(ctx context.Context) error {
-	var now string
-	if err := s.meta.QueryRow(ctx, catalogQuery).Scan(&now); err != nil {
+	var now print
+	if err := s.meta.QueryRow(ctx, catalogQuery).Scan(&now.schema, &now.published); err != nil {
 		return fmt.Errorf("postgres: look at the catalogue: %w", err)
 	}
 	s.tables.print.Store(&now)

@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +21,7 @@ type tables struct {
 	known   atomic.Pointer[map[string]*table] // by name, as changes have it; never altered
 	looked  atomic.Int64                      // when, by syncTables
 	refused sync.Map                          // statements that alter the publication, and could not
-	print   atomic.Pointer[string]            // of the catalogue, as it was looked at last
+	print   atomic.Pointer[print]             // of the catalogue, as it was looked at last
 }
 
 // table is a relation of the database.
@@ -121,49 +121,60 @@ func isBefore(narrow, than, xmax string) bool {
 	return err == nil && err2 == nil && err3 == nil && x.Widen(uint32(n)) < before
 }
 
-// ensurePublication makes the publication where there is none.
+// lookPublication reports whether there is the publication, whether it says all
+// that we want, and whether it is of all tables.
+func (s *Source) lookPublication(ctx context.Context) (there, whole, all bool, err error) {
+	err = s.meta.QueryRow(ctx, `SELECT pubviaroot AND pubinsert AND pubupdate AND pubdelete AND pubtruncate, puballtables
+		FROM pg_publication WHERE pubname = $1`, s.cfg.name()).Scan(&whole, &all)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, false, false, nil
+	}
+	if err != nil {
+		return false, false, false, fmt.Errorf("postgres: look at the publication: %w", err)
+	}
+	return true, whole, all, nil
+}
+
+// ensurePublication makes the publication where there is none, and has it say
+// all that we want.
 func (s *Source) ensurePublication(ctx context.Context) error {
-	var root, insert, update, remove, truncate, all bool
-	err := s.meta.QueryRow(ctx, `SELECT pubviaroot, pubinsert, pubupdate, pubdelete, pubtruncate, puballtables
-		FROM pg_publication WHERE pubname = $1`, s.cfg.name()).Scan(&root, &insert, &update, &remove, &truncate, &all)
-	if err == nil {
-		return s.checkPublication(ctx, root && insert && update && remove && truncate, all)
+	there, whole, all, err := s.lookPublication(ctx)
+	switch {
+	case err != nil:
+		return err
+	case all:
+		return s.errAllTables()
+	case there && whole:
+		return nil
 	}
-	if err != pgx.ErrNoRows {
-		return fmt.Errorf("postgres: look at the publication: %w", err)
+	what, statement := "there is no publication "+s.cfg.name()+", and it could not be made", s.createPublication()
+	cure := "as a superuser run " + statement + "; ALTER PUBLICATION " + quote(s.cfg.name()) + " OWNER TO " + quote(s.role)
+	if there {
+		what, statement = "the publication "+s.cfg.name()+" leaves changes out", s.alterPublication()
+		cure = "as its owner run " + statement
 	}
-	statement := "CREATE PUBLICATION " + quote(s.cfg.name()) + " " + publicationOptions
 	if _, err := s.meta.Exec(ctx, statement); err != nil && !isCode(err, "42710") {
-		return &SetupError{
-			What: "there is no publication " + s.cfg.name() + ", and it could not be made", Tried: statement, Err: err,
-			Cure: "as a superuser run " + statement + "; ALTER PUBLICATION " + quote(s.cfg.name()) + " OWNER TO " + quote(s.role),
-		}
+		return &SetupError{What: what, Tried: statement, Err: err, Cure: cure}
 	}
 	return nil
 }
 
-const publicationOptions = "WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
+const publicationOptions = "(publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
 
-// checkPublication sees to it that a publication that is there says all.
-func (s *Source) checkPublication(ctx context.Context, whole, all bool) error {
-	name := quote(s.cfg.name())
-	if all {
-		return &SetupError{
-			What:  "the publication " + s.cfg.name() + " is of all tables: an update of a table without a key fails in the app",
-			Tried: "SELECT puballtables FROM pg_publication", Cure: "run DROP PUBLICATION " + name + "; it is made again",
-		}
+func (s *Source) createPublication() string {
+	return "CREATE PUBLICATION " + quote(s.cfg.name()) + " WITH " + publicationOptions
+}
+
+func (s *Source) alterPublication() string {
+	return "ALTER PUBLICATION " + quote(s.cfg.name()) + " SET " + publicationOptions
+}
+
+func (s *Source) errAllTables() *SetupError {
+	drop := "DROP PUBLICATION " + quote(s.cfg.name())
+	return &SetupError{
+		What:  "the publication " + s.cfg.name() + " is of all tables: an update of a table without a key fails in the app",
+		Tried: "SELECT puballtables FROM pg_publication", Cure: "run " + drop + "; it is made again", Statements: []string{drop},
 	}
-	if whole {
-		return nil
-	}
-	statement := "ALTER PUBLICATION " + name + " SET " + strings.TrimPrefix(strings.ReplaceAll(publicationOptions, "WITH ", ""), " ")
-	if _, err := s.meta.Exec(ctx, statement); err != nil {
-		return &SetupError{
-			What: "the publication " + s.cfg.name() + " leaves changes out", Tried: statement, Err: err,
-			Cure: "as its owner run " + statement,
-		}
-	}
-	return nil
 }
 
 // syncTables adds tables to the publication that suit, and takes out what does

@@ -14,8 +14,12 @@ import (
 type SetupError struct {
 	What  string // is wrong
 	Tried string // what was done when it showed
-	Cure  string // the statements that mend it, or what else does
+	Cure  string // what mends it, with the statements
 	Err   error  // what the server said, if anything
+	// Statements are those of Cure that can be run as they are, and Restart says
+	// that the server has to be restarted behind them.
+	Statements []string
+	Restart    bool
 }
 
 func (e *SetupError) Error() string {
@@ -97,21 +101,24 @@ func (c *Config) problems(v *server) []*SetupError {
 	var list []*SetupError
 	if v.level != "logical" {
 		list = append(list, &SetupError{
-			What:  "wal_level is " + v.level + ": the server's log does not say which rows change",
-			Tried: "SHOW wal_level",
-			Cure:  "run ALTER SYSTEM SET wal_level = 'logical' and restart the server",
+			What:       "wal_level is " + v.level + ": the server's log does not say which rows change",
+			Tried:      "SHOW wal_level",
+			Cure:       "run ALTER SYSTEM SET wal_level = 'logical' and restart the server",
+			Statements: []string{"ALTER SYSTEM SET wal_level = 'logical'"}, Restart: true,
 		})
 	}
 	if v.senders == 0 {
 		list = append(list, &SetupError{
 			What: "max_wal_senders is 0: nobody may read the server's log", Tried: "SHOW max_wal_senders",
-			Cure: "run ALTER SYSTEM SET max_wal_senders = 10 and restart the server",
+			Cure:       "run ALTER SYSTEM SET max_wal_senders = 10 and restart the server",
+			Statements: []string{"ALTER SYSTEM SET max_wal_senders = 10"}, Restart: true,
 		})
 	}
 	if !v.replicate {
 		list = append(list, &SetupError{
 			What: "the role " + v.role + " may not read the server's log", Tried: "SELECT rolreplication FROM pg_roles",
-			Cure: "run ALTER ROLE " + quote(v.role) + " REPLICATION as a superuser",
+			Cure:       "run ALTER ROLE " + quote(v.role) + " REPLICATION as a superuser",
+			Statements: []string{"ALTER ROLE " + quote(v.role) + " REPLICATION"},
 		})
 	}
 	if v.keep < 0 && !c.UnboundedWAL {
@@ -133,6 +140,7 @@ func errUnbounded() *SetupError {
 		Tried: "SHOW max_slot_wal_keep_size",
 		Cure: "run ALTER SYSTEM SET max_slot_wal_keep_size = '10GB' (what the disk can spare) and SELECT pg_reload_conf(), " +
 			"or accept it by Config.UnboundedWAL",
+		Statements: []string{"ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'", "SELECT pg_reload_conf()"},
 	}
 }
 
@@ -210,6 +218,9 @@ func (s *Source) setUp(ctx context.Context) (*history, error) {
 		return nil, err
 	}
 	unready, err := s.syncTables(ctx)
+	if err == nil {
+		err = s.ensureTriggers(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
