@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -15,23 +14,22 @@ import (
 
 // late runs a statement that calls such functions, in a transaction of its own
 // that stands in the snapshot too, and notes what they have read.
-func (p *pinned) late(ctx context.Context, set *readset.Set, d *description, text string, args []driver.NamedValue) (driver.Rows, error) {
+func (p *pinned) late(ctx context.Context, set *readset.Set, d *description, text string, call func(*reader) error) error {
 	if err := p.share(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	select {
 	case p.apart <- struct{}{}:
 		defer func() { <-p.apart }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	r, err := p.stand(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = p.source.giveBack(r) }()
-	rows, err := p.query(ctx, r, text, args)
-	if err == nil {
+	if err = r.try(ctx, text, call); err == nil {
 		var locks []uint32
 		if locks, err = r.locks(ctx); err == nil {
 			err = p.source.noteLocks(ctx, set, text, locks, true)
@@ -40,7 +38,7 @@ func (p *pinned) late(ctx context.Context, set *readset.Set, d *description, tex
 	if err != nil && !errors.Is(err, sqldb.ErrWrites) && (d == nil || d.composed) {
 		set.Fail(fmt.Errorf("postgres: %.200q failed, so nothing tells what the functions in it have read: %w", text, err))
 	}
-	return rows, err
+	return err
 }
 
 // share has the snapshot exported, so that another transaction can stand in it.

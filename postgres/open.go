@@ -68,15 +68,23 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.begin(); err != nil {
+		return nil, nil, err
+	}
+	return sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(s.config)), s)), s, nil
+}
+
+// begin makes what the log is read by, and begins a history.
+func (s *Source) begin() error {
 	ctx, cancel := context.WithTimeout(context.Background(), setUpTimeout)
 	defer cancel()
 	h, err := s.setUp(ctx)
 	if err != nil {
 		s.meta.Close()
-		return nil, nil, err
+		return err
 	}
 	s.history.Store(h)
-	return sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(s.config)), s)), s, nil
+	return nil
 }
 
 // setUpTimeout bounds how long Open waits for the server, a slot that is read,
@@ -88,12 +96,17 @@ func (c Config) connect() (*Source, error) {
 	if c.URL == "" {
 		return nil, errors.New("postgres: Config.URL is empty: postgres://user@host/database")
 	}
-	if err := c.checkName(); err != nil {
-		return nil, err
-	}
 	config, err := pgx.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	return c.connectBy(config)
+}
+
+// connectBy is connect for what connections of config lead to.
+func (c Config) connectBy(config *pgx.ConnConfig) (_ *Source, err error) {
+	if err := c.checkName(); err != nil {
+		return nil, err
 	}
 	if config.ValidateConnect == nil {
 		config.ValidateConnect = primary

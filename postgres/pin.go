@@ -43,7 +43,7 @@ func (s *Snapshot) Contains(set *change.Changeset) bool { return s.at.Reaches(se
 func (s *Snapshot) Close() error { return s.pinned.close() }
 
 func (s *Snapshot) reads(of *Source) *pinned {
-	if of != s.source {
+	if of != nil && of != s.source {
 		return nil
 	}
 	return s.pinned

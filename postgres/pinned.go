@@ -42,7 +42,8 @@ type pinned struct {
 
 // pinner is a snapshot that reads can run in.
 type pinner interface {
-	// reads returns where, nil when the snapshot is not of this source.
+	// reads returns where, nil when the snapshot is not of this source. To ask
+	// for nil is to ask of any.
 	reads(of *Source) *pinned
 }
 
@@ -213,59 +214,66 @@ func (p *pinned) stand(ctx context.Context) (*reader, error) {
 // Query runs a statement in the snapshot and reads its result whole.
 func (p *pinned) Query(ctx context.Context, set *readset.Set, statement *readset.Statement, text string, args []driver.NamedValue,
 ) (driver.Rows, error) {
-	if err := p.begin(); err != nil {
+	var whole *wholeRows
+	err := p.run(ctx, set, statement, text, func(r *reader) error {
+		rows, err := r.QueryContext(ctx, text, args)
+		if err == nil {
+			whole, err = readWhole(rows, p.done)
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
+	}
+	return whole, nil
+}
+
+// run has a statement run on a connection that stands in the snapshot: on any,
+// or where its locks are to be told in a transaction of its own.
+func (p *pinned) run(ctx context.Context, set *readset.Set, statement *readset.Statement, text string, call func(*reader) error) error {
+	if err := p.begin(); err != nil {
+		return err
 	}
 	defer p.calls.Done()
 	if statement != nil {
 		if d := p.source.knowledge.behind(statement); d == nil || d.late {
-			return p.late(ctx, set, d, text, args)
+			return p.late(ctx, set, d, text, call)
 		}
 	}
 	r, err := p.take(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer p.put(r)
-	return p.query(ctx, r, text, args)
+	return r.try(ctx, text, call)
 }
 
-// query runs a statement on one of the connections. What has been prepared
-// there may have changed meanwhile, and a cancellation that came too late may
-// hit what comes next: both are tried again.
-func (p *pinned) query(ctx context.Context, r *reader, text string, args []driver.NamedValue) (driver.Rows, error) {
+// try runs a statement. What has been prepared on the connection may have
+// changed meanwhile, and a cancellation that came too late may hit what comes
+// next: both are tried again.
+func (r *reader) try(ctx context.Context, text string, call func(*reader) error) error {
 	for attempt := 0; ; attempt++ {
-		rows, err := p.try(ctx, r, text, args)
+		err := r.now.as(ctx, r.pg())
+		if err == nil {
+			err = call(r)
+		}
 		var refused *pgconn.PgError
 		switch {
 		case err == nil:
-			return rows, nil
+			return nil
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return ctx.Err()
 		case errors.Is(err, driver.ErrBadConn):
-			return nil, errLost // and not another attempt on another connection
+			return errLost // and not another attempt on another connection
+		case errors.Is(err, errTooLarge):
+			return fmt.Errorf("%w: %.200q", err, text)
 		case !errors.As(err, &refused):
-			return nil, err
+			return err
 		case refused.Code == "25006":
-			return nil, sqldb.ErrWrites
+			return sqldb.ErrWrites
 		case attempt > 2 || !slices.Contains([]string{"0A000", "26000", "57014"}, refused.Code):
-			return nil, err
+			return err
 		}
 		r.settle()
 	}
-}
-
-func (p *pinned) try(ctx context.Context, r *reader, text string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := r.now.as(ctx, r.pg()); err != nil {
-		return nil, err
-	}
-	rows, err := r.QueryContext(ctx, text, args)
-	if err != nil {
-		return nil, err
-	}
-	whole, err := readWhole(rows, p.done)
-	if errors.Is(err, errTooLarge) {
-		return nil, fmt.Errorf("%w: %.200q", err, text)
-	}
-	return whole, err
 }

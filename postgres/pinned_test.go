@@ -23,7 +23,7 @@ type standalone struct {
 }
 
 func (s *standalone) reads(of *Source) *pinned {
-	if of != s.of {
+	if of != nil && of != s.of {
 		return nil
 	}
 	return s.pinned

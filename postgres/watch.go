@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -41,12 +42,13 @@ type watcher struct {
 	source *Source
 	conn   *pgconn.PgConn
 
-	asked   bool // somebody wants to know positions
-	telling bool // or which locks the next statement takes
-	wrapped bool // the transaction is ours
-	wrote   bool // the statement may write
-	ends    bool // it ends the app's transaction
-	undoes  bool // it goes back to a savepoint
+	asked   bool   // somebody wants to know positions
+	telling bool   // or which locks the next statement takes
+	opening string // what a transaction around the next statement begins with, "" where none is needed
+	wrapped bool   // the transaction is ours
+	wrote   bool   // the statement may write
+	ends    bool   // it ends the app's transaction
+	undoes  bool   // it goes back to a savepoint
 	failed  bool
 	altered bool // the session is not as it was opened
 
@@ -93,10 +95,10 @@ func (w *watcher) Attend(ctx context.Context, text string) error {
 		return nil
 	}
 	if !w.inTransaction() {
-		if role == nil && !w.telling && !(w.wrote && readset.From(ctx) != nil) {
+		if role == nil && !w.telling && w.opening == "" && !(w.wrote && readset.From(ctx) != nil) {
 			return nil
 		}
-		if _, err := w.ask("BEGIN"); err != nil {
+		if _, err := w.ask(cmp.Or(w.opening, "BEGIN")); err != nil {
 			return err
 		}
 		w.wrapped = true

@@ -7,6 +7,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
+	"time"
 
 	"github.com/wakeful-dev/wakeful/readset"
 )
@@ -133,22 +135,58 @@ func (c *conn) undescribed(set *readset.Set, text string, err, runErr error) err
 	return runErr
 }
 
-// values are the arguments as a set keeps them: the bytes are the view's, which
-// may use them again.
+// values are the arguments as a set keeps them.
 func values(args []driver.NamedValue) []any {
 	if len(args) == 0 {
 		return nil
 	}
 	list := make([]any, len(args))
 	for i, arg := range args {
-		if b, ok := arg.Value.([]byte); ok {
-			arg.Value = bytes.Clone(b)
-		}
+		list[i] = Frozen(arg.Value)
 		if arg.Name != "" {
-			list[i] = sql.Named(arg.Name, arg.Value)
-		} else {
-			list[i] = arg.Value
+			list[i] = sql.Named(arg.Name, list[i])
 		}
 	}
 	return list
+}
+
+// Frozen copies what lies behind an argument: the memory is the view's, which
+// may use it again.
+func Frozen(arg any) any {
+	switch arg := arg.(type) {
+	case nil, int64, float64, bool, string, time.Time, int, int32:
+		return arg
+	case []byte:
+		return bytes.Clone(arg)
+	}
+	switch v := reflect.ValueOf(arg); v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return arg
+		}
+		to := reflect.New(v.Type().Elem())
+		frozenInto(to.Elem(), v.Elem())
+		return to.Interface()
+	case reflect.Slice:
+		if v.IsNil() {
+			return arg
+		}
+		list := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			frozenInto(list.Index(i), v.Index(i))
+		}
+		return list.Interface()
+	}
+	return arg
+}
+
+func frozenInto(to, from reflect.Value) {
+	switch from.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Interface:
+		if !from.IsNil() {
+			to.Set(reflect.ValueOf(Frozen(from.Interface())))
+		}
+	default:
+		to.Set(from)
+	}
 }

@@ -41,6 +41,14 @@ type Harness struct {
 	// Pin opens a snapshot; nil where there are none.
 	Pin func(context.Context) (source.Snapshot, error)
 
+	// One are the options of a transaction that sees one state, where not each
+	// does. Optional.
+	One *sql.TxOptions
+
+	// Streams says that rows are read from their connection to their end, also
+	// when their snapshot is closed meanwhile.
+	Streams bool
+
 	// Covers tells whether changes of a table are reported. Optional, as is
 	// Uncovered: a statement that reads the table UncoveredTable.
 	Covers                    func(context.Context, string) error

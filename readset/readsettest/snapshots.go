@@ -37,7 +37,7 @@ func testSnapshotInTransaction(t *testing.T, h *Harness) {
 	h.needSnapshots(t)
 	ctx, _ := h.evaluation(t)
 	h.exec(t, update)
-	tx, err := h.DB.BeginTx(ctx, nil)
+	tx, err := h.DB.BeginTx(ctx, h.One)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +180,9 @@ func (h *Harness) sum(ctx context.Context) (first, sum int, err error) {
 // they end, and nothing hangs.
 func testCloseWithOpenRows(t *testing.T, h *Harness) {
 	h.needSnapshots(t)
+	if h.Streams {
+		t.Skip("SKIPPED: rows are read to their end")
+	}
 	ctx, set := h.evaluation(t)
 	rows, err := h.DB.QueryContext(ctx, "SELECT name FROM item ORDER BY id")
 	if err != nil {
