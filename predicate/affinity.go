@@ -42,7 +42,7 @@ func CollationOf(name string) Collation {
 // then the argument is what it was. PostgreSQL's kinds take the arguments that
 // Reduced knows too.
 func (c Column) Converted(value any) (converted any, known bool) {
-	if c.Kind.ofPostgres() {
+	if c.Kind.OfPostgres() {
 		return c.postgresConverted(value)
 	}
 	switch v := value.(type) {

@@ -56,7 +56,7 @@ func (c Column) comparesText(v string) bool {
 // know, change.Unknown, a value of a type that no column stores. Equal may know
 // of more values that they are not the same.
 func Compare(a, b any, as Column) (order int, known bool) {
-	if as.Kind.ofPostgres() {
+	if as.Kind.OfPostgres() {
 		return comparePostgres(a, b, as)
 	}
 	if as.Kind == Unfit || as.Kind == Printed {

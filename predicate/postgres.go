@@ -42,8 +42,8 @@ const (
 // firstPostgres is the least of PostgreSQL's kinds.
 const firstPostgres = 32
 
-// ofPostgres reports whether values of the kind compare as PostgreSQL's do.
-func (k Kind) ofPostgres() bool { return k >= firstPostgres }
+// OfPostgres reports whether it is one of PostgreSQL's kinds.
+func (k Kind) OfPostgres() bool { return k >= firstPostgres }
 
 var postgresKinds = map[string]Kind{
 	"smallint": PostgresInteger, "integer": PostgresInteger, "bigint": PostgresInteger,
@@ -117,7 +117,7 @@ func PostgresLikeOf(column, pattern string, foldCase bool) (a Atom, ok bool) {
 // database; NULL is the same as NULL. It knows more than Compare: of texts and
 // labels whose order is not known it tells whether they are equal.
 func Equal(a, b any, as Column) (equal, known bool) {
-	if !as.Kind.ofPostgres() {
+	if !as.Kind.OfPostgres() {
 		order, known := Compare(a, b, as)
 		return order == 0, known
 	}

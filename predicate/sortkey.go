@@ -30,7 +30,7 @@ func AppendSortKey(to []byte, value any, as Column, desc, nullsLast bool) (key [
 	}
 	from := len(to)
 	class := unfit
-	if value == nil || !as.Kind.ofPostgres() {
+	if value == nil || !as.Kind.OfPostgres() {
 		class = as.classOf(value)
 	}
 	switch class {
@@ -46,7 +46,7 @@ func AppendSortKey(to []byte, value any, as Column, desc, nullsLast bool) (key [
 	case octets:
 		to = appendEscaped(append(to, sortBytes), value.([]byte))
 	default:
-		if !as.Kind.ofPostgres() {
+		if !as.Kind.OfPostgres() {
 			return to, false
 		}
 		if to, known = as.appendPostgresSortKey(to, value); !known {

@@ -113,7 +113,7 @@ func (a *Atom) value(key string, show bool) string {
 	if key == "" {
 		return "NULL"
 	}
-	if a.Column.Kind.ofPostgres() {
+	if a.Column.Kind.OfPostgres() {
 		return Literal(a.Column.stored(key))
 	}
 	switch rest := key[1:]; key[0] {

@@ -76,7 +76,7 @@ const exact = 1 << 53
 
 // Row appends the canonical form of a value of a row's image.
 func (c Column) Row(to []byte, value any) ([]byte, Known) {
-	if c.Kind.ofPostgres() {
+	if c.Kind.OfPostgres() {
 		return c.postgresRow(to, value)
 	}
 	switch v := value.(type) {
@@ -109,7 +109,7 @@ func (c Column) Row(to []byte, value any) ([]byte, Known) {
 // Argument appends the canonical form of what a row's value is compared with,
 // converted as the database would.
 func (c Column) Argument(to []byte, value any) ([]byte, Known) {
-	if c.Kind.ofPostgres() {
+	if c.Kind.OfPostgres() {
 		return c.postgresArgument(to, value)
 	}
 	switch v := value.(type) {

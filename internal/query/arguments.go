@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"math/bits"
 	"net/url"
 	"slices"
 	"strconv"
@@ -164,6 +165,14 @@ func hashOf(v any) uint64 {
 		return maphash.Bytes(valueSeed, v) + 1
 	case time.Time:
 		return maphash.Bytes(valueSeed, binary.BigEndian.AppendUint64(nil, uint64(v.UnixNano()))) + 2
+	case [16]byte:
+		return maphash.Bytes(valueSeed, v[:]) + 3
+	case []any:
+		hash := uint64(len(v)) + 4
+		for _, element := range v {
+			hash = bits.RotateLeft64(hash, 7)*0x9e3779b97f4a7c15 ^ hashOf(element)
+		}
+		return hash
 	}
 	return 0
 }
@@ -188,6 +197,8 @@ func likeClock(v any, now time.Time) bool {
 		return clockText(v, now)
 	case []byte:
 		return clockText(string(v), now)
+	case []any:
+		return slices.ContainsFunc(v, func(element any) bool { return likeClock(element, now) })
 	}
 	return false
 }
@@ -267,6 +278,10 @@ func (a *Arguments) carries(v any) bool {
 		}
 	case float64:
 		return a.says(strconv.FormatFloat(v, 'f', -1, 64))
+	case time.Time:
+		return slices.ContainsFunc(a.times, v.Equal)
+	case []any:
+		return !slices.ContainsFunc(v, func(element any) bool { return !a.carries(element) })
 	case string:
 		if a.says(v) {
 			return true

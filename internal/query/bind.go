@@ -42,7 +42,7 @@ func (q *Query) Bind(statement *readset.Statement, args []any, trusted func(at i
 		}
 		return needs, nil
 	}
-	b := &binder{query: q, given: given{args: args}, trusted: trusted}
+	b := &binder{query: q, given: q.givenBy(args), trusted: trusted}
 	for i, read := range statement.Reads {
 		needs[i] = Need{Read: read, Where: b.table(read.Table)}
 	}
@@ -52,7 +52,7 @@ func (q *Query) Bind(statement *readset.Statement, args []any, trusted func(at i
 // Values are the literals and arguments of one run, in the order of the text.
 func (q *Query) Values(args []any) []any {
 	list := make([]any, 0, len(q.values))
-	given := given{args: args}
+	given := q.givenBy(args)
 	for i := range q.values {
 		v, _ := given.value(&q.values[i])
 		list = append(list, v)
@@ -60,9 +60,19 @@ func (q *Query) Values(args []any) []any {
 	return list
 }
 
+// givenBy are the arguments of one run. Where PostgreSQL's driver was given more
+// than the statement takes, or fewer, they are not what they seem.
+func (q *Query) givenBy(args []any) given {
+	if q.typed && len(args) != q.params {
+		return given{typed: true}
+	}
+	return given{args: args, typed: q.typed}
+}
+
 // given are the arguments of one run.
 type given struct {
 	args  []any
+	typed bool           // PostgreSQL's drivers take them
 	named map[string]any // of the arguments that have names
 }
 
@@ -82,10 +92,14 @@ func (g *given) value(v *value) (found any, ok bool) {
 	case v.param > len(g.args):
 		return nil, false
 	}
-	if named, ok := g.args[v.param-1].(sql.NamedArg); ok {
+	found = g.args[v.param-1]
+	if g.typed {
+		return predicate.Reduced(found), true
+	}
+	if named, ok := found.(sql.NamedArg); ok {
 		return named.Value, true
 	}
-	return g.args[v.param-1], true
+	return found, true
 }
 
 // name finds the arguments that have names. Of two with one name the first
@@ -157,11 +171,18 @@ func (b *binder) atom(f *form) (c predicate.Condition, why string) {
 		return predicate.Of(a), ""
 	case predicate.Like:
 		return b.like(f)
+	case predicate.Range:
+		if !f.column.Ordered() {
+			return nil, WhyTypes
+		}
 	}
 	for _, at := range f.values {
 		v, why := b.value(at)
 		if why != "" {
 			return nil, why
+		}
+		if f.array {
+			return b.elements(f, v)
 		}
 		key, known := f.column.Argument(nil, v)
 		switch known {
@@ -220,6 +241,9 @@ func (b *binder) like(f *form) (predicate.Condition, string) {
 	case nil:
 		return predicate.Never(), ""
 	case string:
+		if b.query.typed {
+			return postgresLikeOf(f, v)
+		}
 		if a, ok := predicate.LikeOf(f.column.Name, v); ok {
 			return predicate.Of(a), ""
 		}
@@ -237,6 +261,8 @@ func (b *binder) value(at int) (v any, why string) {
 	switch {
 	case asked.vague:
 		return nil, WhyOpaque
+	case asked.torn:
+		return nil, WhyTypes
 	case !ok:
 		return nil, WhyMissing
 	case asked.fixed || b.trusted == nil:

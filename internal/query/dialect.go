@@ -29,9 +29,12 @@ type dialect struct {
 	kind func(declared string) predicate.Kind
 	// collations by name in lower case; the one of "" is the default.
 	collations map[string]predicate.Collation
+	// typed says that the text is PostgreSQL's: each value has one type, names
+	// in quotes are exact, and names are looked for in the schema's Path.
+	typed bool
 }
 
-var dialects = map[string]*dialect{"sqlite": sqlite}
+var dialects = map[string]*dialect{"sqlite": sqlite, "postgres": postgres}
 
 var sqlite = &dialect{
 	backtick: true, bracket: true, doubleQuoted: true,
@@ -48,6 +51,7 @@ var sqlite = &dialect{
 type column struct {
 	predicate.Column
 	folded string
+	parted bool // NULL is asked of its parts
 }
 
 // catalog answers for the tables of one schema. It may be used from several
@@ -67,6 +71,14 @@ func catalogOf(s *readset.Schema) *catalog {
 	return &catalog{Schema: s, dialect: d}
 }
 
+// table is what a name in FROM means, nil for none that is known.
+func (c *catalog) table(f *from) *readset.Table {
+	if c.dialect.typed {
+		return c.find(f.schema, f.name)
+	}
+	return c.Tables[f.name]
+}
+
 // columns are those of a table with how they compare.
 func (c *catalog) columns(t *readset.Table) []column {
 	if list, ok := c.known.Load(t); ok {
@@ -81,7 +93,10 @@ func (c *catalog) readColumns(t *readset.Table) []column {
 	collations, known := c.collations(t)
 	list := make([]column, len(t.Columns))
 	for i, given := range t.Columns {
-		list[i] = column{predicate.Column{Name: given.Name, Kind: c.dialect.kind(given.Type)}, readset.Fold(given.Name)}
+		list[i] = column{Column: predicate.Column{Name: given.Name, Kind: c.dialect.kind(given.Type)}, folded: readset.Fold(given.Name)}
+		if c.dialect.typed {
+			list[i] = postgresColumn(&given)
+		}
 		if known {
 			list[i].Collation = collations[i]
 		}
@@ -98,7 +113,7 @@ func (c *catalog) readColumns(t *readset.Table) []column {
 // collations reads those of a table's columns from its definition. known is
 // false where it does not list the columns that the table has.
 func (c *catalog) collations(t *readset.Table) (list []predicate.Collation, known bool) {
-	if t.Definition == "" || c.Encoding != "UTF-8" || len(t.Definition) > maxText {
+	if c.dialect.typed || t.Definition == "" || c.Encoding != "UTF-8" || len(t.Definition) > maxText {
 		return nil, false
 	}
 	if !strings.Contains(readset.Fold(t.Definition), "collate") {

@@ -1,5 +1,8 @@
 package query
 
+// keywordTable finds keywords by slotOf.
+type keywordTable [1024][]keyword
+
 // keyword is a word that means something where it is not quoted.
 type keyword struct {
 	word string // in capitals
@@ -17,7 +20,7 @@ const (
 )
 
 // The words that the parser asks for, and those that may not be names.
-var keywords = func() (table [1024][]keyword) {
+var keywords = func() (table keywordTable) {
 	means := map[string]meaning{}
 	add := func(mean meaning, words ...string) {
 		for _, word := range words {
@@ -36,12 +39,16 @@ var keywords = func() (table [1024][]keyword) {
 	add(0, "BY", "CAST", "CURRENT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "EXCLUDE", "FALSE", "FIRST", "FOLLOWING",
 		"GROUPS", "IF", "LAST", "MATERIALIZED", "NO", "OTHERS", "PARTITION", "PRECEDING", "RANGE", "RECURSIVE", "ROW", "ROWS", "TEMP",
 		"TEMPORARY", "TIES", "TRUE", "UNBOUNDED", "VIEW")
-	for word, mean := range means {
-		at := slotOf(word)
-		table[at] = append(table[at], keyword{word, mean})
-	}
+	table.fill(means)
 	return table
 }()
+
+func (t *keywordTable) fill(means map[string]meaning) {
+	for word, mean := range means {
+		at := slotOf(word)
+		t[at] = append(t[at], keyword{word, mean})
+	}
+}
 
 // maxKeyword is the length of the longest keyword.
 const maxKeyword = len("CURRENT_TIMESTAMP")
@@ -52,12 +59,12 @@ func slotOf(word string) int {
 	return (int(first)*5 + int(second)*37 + int(last)*101 + len(word)*11) & 1023
 }
 
-// keywordOf returns the keyword that a word is, "" for none.
-func keywordOf(word string) keyword {
+// of returns the keyword that a word is, "" for none.
+func (t *keywordTable) of(word string) keyword {
 	if len(word) < 2 || len(word) > maxKeyword {
 		return keyword{}
 	}
-	for _, k := range keywords[slotOf(word)] {
+	for _, k := range t[slotOf(word)] {
 		if len(k.word) == len(word) && foldsTo(word, k.word) {
 			return k
 		}

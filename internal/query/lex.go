@@ -39,6 +39,10 @@ type lexer struct {
 
 // next reads one token.
 func (l *lexer) next(t *token) {
+	if l.dialect.typed {
+		l.postgres(t)
+		return
+	}
 	l.skip()
 	start := l.at
 	*t = token{level: levelNone, start: start}
@@ -55,7 +59,7 @@ func (l *lexer) next(t *token) {
 		}
 		l.word()
 		t.kind, t.text = tokenWord, l.text[start:l.at]
-		k := keywordOf(t.text)
+		k := keywords.of(t.text)
 		t.word, t.mean = k.word, k.mean
 		return
 	case classDigit:

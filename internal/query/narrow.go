@@ -30,6 +30,8 @@ type form struct {
 
 	values []int // of In and NotIn the choices, of Range and Like the one
 	is     bool  // IS: a value that is NULL is asked for as such
+	array  bool  // the one value is an array of the choices
+	fold   bool  // Like heeds no case
 }
 
 // narrow lets a condition narrow the places below it. Of a place that an outer
@@ -82,7 +84,7 @@ func (f *form) refusesNull() bool {
 		}
 		return true
 	}
-	return f.ask != predicate.Null && !f.is
+	return f.ask != predicate.Null && !f.is && !(f.array && f.ask == predicate.NotIn)
 }
 
 // project is what a row of a place must meet for the expression to be true
@@ -103,6 +105,12 @@ func (r *reader) project(e *expr, p *place, not bool) *form {
 		return r.between(e, p, e.not != not)
 	case exprLike:
 		return r.like(e, p, e.not != not)
+	case exprAny:
+		return r.among(e, p, e.not != not)
+	case exprTruth:
+		return r.truth(e, p, e.not != not)
+	case exprColumn, exprCast:
+		return r.boolean(e, p, not)
 	}
 	return nil
 }
@@ -145,6 +153,9 @@ func (r *reader) operand(e *expr, p *place) (c predicate.Column, collated, ok bo
 		}
 		return c, true, ok
 	}
+	if e.kind == exprCast && e.bare() {
+		return r.operand(e.parts[0], p)
+	}
 	if e.kind != exprColumn || e.ref != p {
 		return c, false, false
 	}
@@ -160,16 +171,19 @@ func (r *reader) constant(e *expr) (v int, collation string, ok bool) {
 		v, _, ok = r.constant(e.parts[0])
 		return v, e.name, ok
 	case exprConcat:
-		joined := value{}
+		joined := value{as: predicate.PostgresText}
 		for _, part := range e.parts {
 			v, _, ok := r.constant(part)
-			if !ok || part.kind != exprValue {
+			if !ok || part.kind != exprValue && part.kind != exprCast || !r.takes(words, v) {
 				return 0, "", false
 			}
 			joined.parts = append(joined.parts, v)
 		}
 		r.given = append(r.given, joined)
 		return len(r.given) - 1, "", true
+	case exprCast:
+		v, collation, ok = r.constant(e.parts[0])
+		return v, "", ok && collation == "" && e.of != predicate.Unfit && r.given[v].as == e.of
 	}
 	return 0, "", false
 }
@@ -186,6 +200,9 @@ func (r *reader) sides(left, right *expr, p *place) (c predicate.Column, v int, 
 		value, turned = left, true
 	}
 	v, collation, ok := r.constant(value)
+	if ok && !r.takes(c, v) {
+		return c, 0, false, false
+	}
 	if collation != "" && (!collated || turned) {
 		c.Collation = r.dialect.collations[collation]
 	}
@@ -213,6 +230,9 @@ func (r *reader) rows(left, right *expr, p *place, is bool) *form {
 
 func (r *reader) comparison(e *expr, p *place, not bool) *form {
 	if left, right := e.parts[0], e.parts[1]; left.kind == exprRow && right.kind == exprRow {
+		if r.dialect.typed && !isEquality(e.mark) {
+			return r.leading(e, p, not)
+		}
 		if not || e.mark != "=" && e.mark != "==" {
 			return nil
 		}
@@ -257,7 +277,7 @@ func (r *reader) is(e *expr, p *place, not bool) *form {
 		return r.rows(left, right, p, true)
 	}
 	c, v, _, ok := r.sides(e.parts[0], e.parts[1], p)
-	if !ok {
+	if !ok || r.dialect.typed && p.parted(c.Name) {
 		return nil
 	}
 	if value := &r.given[v]; value.literal == nil && value.param == 0 && !value.vague && value.parts == nil {
@@ -286,7 +306,7 @@ func (r *reader) choice(e *expr, p *place, not bool) *form {
 	values := make([]int, 0, len(e.parts)-1)
 	for _, part := range e.parts[1:] {
 		v, collation, ok := r.constant(part)
-		if !ok || collation != "" {
+		if !ok || collation != "" || !r.takes(c, v) {
 			return nil
 		}
 		values = append(values, v)
@@ -304,6 +324,7 @@ func (r *reader) between(e *expr, p *place, not bool) *form {
 	if collationLow != "" || collationHigh != "" {
 		return nil
 	}
+	okLow, okHigh = okLow && r.takes(c, low), okHigh && r.takes(c, high)
 	if not {
 		if !okLow || !okHigh {
 			return nil
@@ -328,6 +349,9 @@ func (r *reader) between(e *expr, p *place, not bool) *form {
 // have been set to heed case, and then more texts do not match.
 func (r *reader) like(e *expr, p *place, not bool) *form {
 	c, _, ok := r.operand(e.parts[0], p)
+	if ok && r.dialect.typed {
+		return r.postgresLike(e, c, not)
+	}
 	if !ok || !r.dialect.likeFolds {
 		return nil
 	}

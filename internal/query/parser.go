@@ -259,6 +259,14 @@ func (p *parser) nameList() []string {
 	return list
 }
 
+// read reads a whole text in its dialect.
+func (p *parser) read() *selection {
+	if p.dialect.typed {
+		return postgresParser{p}.statement()
+	}
+	return p.statement()
+}
+
 // statement reads a whole text: one SELECT.
 func (p *parser) statement() *selection {
 	if !p.token.is("SELECT") && !p.token.is("WITH") && !p.token.is("VALUES") {

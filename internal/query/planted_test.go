@@ -25,3 +25,33 @@ func TestPlanted(t *testing.T) {
 		})
 	}
 }
+
+// betrays lists the forms of statements that show a bug. The worlds of each bug
+// have these only: PostgreSQL takes longer to be asked.
+var betrays = map[planted.Bug][]string{
+	planted.OrDropped: {"filter", "exists"}, planted.OuterNarrowed: {"anti join"}, planted.NotInNull: {"null in"},
+	planted.AffinityIgnored: {"affinity"}, planted.LikeCase: {"collated"}, planted.CollationIgnored: {"sorted"},
+	planted.CorrelatedTaken: {"correlated"}, planted.HavingNarrows: {"rollup"}, planted.CTEIgnored: {"shadow"},
+	planted.OldImageIgnored: {"filter"}, planted.BetweenBound: {"collated", "filter"}, planted.InLosesOne: {"filter", "array"},
+	planted.ClockTrusted: {"recent", "moving"}, planted.OuterOnPreserved: {"outer join"}, planted.EqualAnywhere: {"equal columns"},
+	planted.LimitPushed: {"limited"},
+}
+
+// TestPlantedPostgres: so does that of PostgreSQL.
+func TestPlantedPostgres(t *testing.T) {
+	defer planted.Plant("")
+	base := newPostgresBase(t)
+	for _, bug := range planted.Reading {
+		t.Run(string(bug), func(t *testing.T) {
+			planted.Plant(bug)
+			l := &postgresLaw{law: *newLaw(t), base: base, only: betrays[bug]}
+			for seed := range uint64(worlds()) {
+				if l.world(seed, observers, transactions); l.missed != "" {
+					t.Logf("found in world %d: %.300s", seed, l.missed)
+					return
+				}
+			}
+			t.Errorf("%s is not found", bug)
+		})
+	}
+}

@@ -41,6 +41,7 @@ type Query struct {
 	places []*place // where tables stand
 	values []value  // literals and parameters, in the order of the text
 	params int      // how many arguments it takes
+	typed  bool     // arguments are those of PostgreSQL's drivers
 	forms  int      // how many conditions it is made of
 }
 
@@ -86,6 +87,8 @@ func (c *catalog) read(statement *readset.Statement) (q *Query) {
 		return &Query{Opaque: "it is too long"}
 	case strings.IndexByte(statement.Text, 0) >= 0:
 		return &Query{Opaque: "it holds a NUL, where the database may stop to read"}
+	case c.dialect.typed && !c.settled():
+		return &Query{Opaque: "its search path or its encoding may give names another meaning"}
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -98,10 +101,14 @@ func (c *catalog) read(statement *readset.Statement) (q *Query) {
 	}()
 	p := newParser(statement.Text, c.dialect)
 	defer p.release()
-	tree := p.statement()
+	tree := p.read()
 	r := &reader{dialect: c.dialect, catalog: c, given: p.values, arena: &p.arena}
 	r.selection(tree, nil, nil)
-	q = &Query{Shape: p.shape(), places: r.places, values: slices.Clone(r.given), params: p.highest, forms: r.formed, Ties: ties(tree, r.places)}
+	q = &Query{Shape: p.shape(), places: r.places, values: slices.Clone(r.given), params: p.highest, forms: r.formed, Ties: ties(tree, r.places),
+		typed: c.dialect.typed}
+	if q.typed {
+		q.tear()
+	}
 	q.check(statement)
 	return q
 }
@@ -116,6 +123,9 @@ func (q *Query) check(statement *readset.Statement) {
 		found := false
 		for _, p := range q.places {
 			found = found || p.table.Name == read.Table
+		}
+		if t := statement.Schema.Tables[read.Table]; q.typed && t != nil && t.View {
+			continue // what it reads is named too
 		}
 		if !found {
 			panic(opaque{"it was not seen to read " + read.Table})

@@ -36,6 +36,10 @@ func read(text string, tables ...string) (*Query, *readset.Statement) {
 // needs writes conditions as text: "issue: owner=1".
 func needs(text string, tables []string, args ...any) string {
 	q, s := read(text, tables...)
+	return needsOf(q, s, args)
+}
+
+func needsOf(q *Query, s *readset.Statement, args []any) string {
 	if q.Opaque != "" {
 		return "opaque: " + q.Opaque
 	}

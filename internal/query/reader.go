@@ -22,6 +22,8 @@ type reader struct {
 
 	equal []pair // of the ON of joins of the SELECT that is being read
 
+	truths [2]int // where in given false and true are, from 1
+
 	// What the query keeps, a few side by side.
 	made   []place
 	forms  []form
@@ -60,8 +62,9 @@ type scope struct {
 // source is one source of rows under the name that it has in a scope.
 type source struct {
 	alias   string
-	place   *place   // of a table: its columns are all there are
-	outputs []output // of anything else
+	place   *place         // of a table: its columns are all there are
+	of      *readset.Table // the table or view, under its own columns' names
+	outputs []output       // of anything else
 }
 
 // output is a column of a source that is a column of a table, unaltered.
@@ -76,6 +79,8 @@ type output struct {
 type frame struct {
 	outer *frame
 	with  []*common
+	// within is what the common table expressions themselves may name.
+	within *frame
 }
 
 // selection reads a whole SELECT. Where each row of it is one row of what it
@@ -83,7 +88,7 @@ type frame struct {
 // of, so that a condition on the columns can narrow those.
 func (r *reader) selection(s *selection, outer *scope, f *frame) (outputs []output, places []*place, simple bool) {
 	if len(s.with) > 0 {
-		f = &frame{f, s.with}
+		f = r.frame(s, f)
 	}
 	var sc *scope
 	for _, c := range s.cores {
@@ -164,7 +169,7 @@ func (e *expr) gathers() bool {
 	if e == nil {
 		return false
 	}
-	return e.kind == exprCall && (e.window || !scalars[e.name]) || slices.ContainsFunc(e.parts, (*expr).gathers)
+	return e.kind == exprCall && (e.window || !e.scalar && !scalars[e.name]) || slices.ContainsFunc(e.parts, (*expr).gathers)
 }
 
 // outputs are the columns of a simple SELECT. A name that is there twice
@@ -181,7 +186,10 @@ func (r *reader) outputs(c *core, sc *scope) []output {
 			continue
 		}
 		o := output{name: result.alias}
-		if e := result.expr; e.kind == exprColumn {
+		if e := result.expr; e.kind == exprColumn || e.kind == exprCast && e.bare() {
+			for e.kind == exprCast {
+				e = e.parts[0]
+			}
 			o.place, o.at = e.ref, e.at
 			if o.name == "" {
 				o.name = e.name
@@ -216,7 +224,7 @@ func (r *reader) from(f *from, sc *scope, fr *frame) []*place {
 		return r.join(f, sc, fr)
 	case fromQuery:
 		outputs, places, _ := r.selection(f.query, nil, fr)
-		sc.sources = append(sc.sources, source{alias: f.alias, outputs: outputs})
+		sc.sources = append(sc.sources, source{alias: f.alias, outputs: renamedFirst(outputs, f.columns)})
 		return places
 	case fromCall:
 		r.walkAll(f.args, sc, fr)
@@ -226,6 +234,9 @@ func (r *reader) from(f *from, sc *scope, fr *frame) []*place {
 	source := source{alias: f.alias}
 	var places []*place
 	source.outputs, places, source.place = r.table(f, fr)
+	if r.dialect.typed {
+		r.named(&source, f, fr)
+	}
 	sc.sources = append(sc.sources, source)
 	return places
 }
@@ -271,18 +282,18 @@ func mayBeNull(places []*place) {
 // table reads what a name in FROM stands for: a common table expression, a
 // view or a table; of this the place is returned too.
 func (r *reader) table(f *from, fr *frame) ([]output, []*place, *place) {
-	t := r.catalog.Tables[f.name]
+	t := r.catalog.table(f)
 	if f.schema == "" && (t == nil || !planted.Is(planted.CTEIgnored)) {
 		for frame := fr; frame != nil; frame = frame.outer {
 			for _, c := range frame.with {
 				if c.name == f.name {
-					outputs, places := r.common(c, frame)
+					outputs, places := r.common(c, frame.within)
 					return outputs, places, nil
 				}
 			}
 		}
 	}
-	if f.schema != "" && f.schema != "main" {
+	if !r.dialect.typed && f.schema != "" && f.schema != "main" {
 		panic(opaque{"it reads another database: " + f.schema})
 	}
 	switch {
@@ -333,6 +344,11 @@ func (r *reader) view(t *readset.Table) ([]output, []*place) {
 	}
 	p := newParser(t.Definition, r.dialect)
 	defer p.release()
+	if r.dialect.typed {
+		outputs, places := r.defined(t, p)
+		r.views--
+		return outputs, places
+	}
 	columns, tree := p.definition()
 	tree.shift(len(r.given))
 	r.given = append(r.given, p.values...)
@@ -352,6 +368,9 @@ func (r *reader) place(t *readset.Table) *place {
 	r.made = append(r.made, place{table: t, columns: r.catalog.columns(t)})
 	p := &r.made[len(r.made)-1]
 	r.places = append(r.places, p)
+	if len(t.Policies) > 0 {
+		r.policies(p)
+	}
 	return p
 }
 
@@ -397,6 +416,9 @@ func (r *reader) walk(e *expr, sc *scope, f *frame) {
 		e.ref, e.at = r.resolve(e, sc)
 		return
 	}
+	if e.kind == exprCall && r.dialect.typed {
+		r.called(e)
+	}
 	r.walkAll(e.parts, sc, f)
 	if e.query == nil {
 		return
@@ -426,8 +448,13 @@ func (r *reader) resolve(e *expr, sc *scope) (*place, int) {
 				continue
 			}
 			o, times := s.find(e.name)
+			if r.dialect.typed && times == 0 && e.table != "" {
+				s.mustHave(e)
+			}
 			if n == 0 {
 				found = o
+			} else if times > 0 && r.dialect.typed && !o.alike(found) {
+				found.place = nil
 			}
 			n += times
 		}

@@ -34,7 +34,7 @@ func Redact(statement *readset.Statement) string {
 		end = l.at
 		switch {
 		case t.kind == tokenText, t.kind == tokenBytes, t.kind == tokenNumber, t.kind == tokenWrong,
-			t.kind == tokenName && statement.Text[t.start] == '"' && !names[readset.Fold(t.text)]:
+			!d.typed && t.kind == tokenName && statement.Text[t.start] == '"' && !names[readset.Fold(t.text)]:
 			out.WriteByte('?')
 		default:
 			out.WriteString(statement.Text[t.start:l.at])

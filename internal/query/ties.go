@@ -65,7 +65,7 @@ func (f *form) fixes(column string) bool {
 		return false
 	}
 	if f.op == formAtom {
-		return f.column.Name == column && f.ask == predicate.In && len(f.values) == 1
+		return f.column.Name == column && f.ask == predicate.In && len(f.values) == 1 && !f.array
 	}
 	for _, part := range f.parts {
 		if part.fixes(column) {

@@ -1,5 +1,7 @@
 package query
 
+import "github.com/wakeful-dev/wakeful/predicate"
+
 // exprKind tells expressions apart as far as they can narrow.
 type exprKind uint8
 
@@ -20,6 +22,10 @@ const (
 	exprConcat                  // all parts, ||
 	exprCall                    // a function, name in lower case
 	exprRow                     // (a, b)
+	exprAny                     // the first part = ANY of an array; not: <> ALL
+	exprArray                   // ARRAY[…] of all parts
+	exprCast                    // one part, of another type
+	exprTruth                   // one part IS TRUE, mark is the truth
 )
 
 // expr is one expression.
@@ -29,11 +35,13 @@ type expr struct {
 	mark  string // of a comparison
 	name  string
 	table string // before the name of a column
-	// window says that a call has OVER.
-	window bool
-	value  int // in parser.values
-	parts  []*expr
-	query  *selection
+	// window says that a call has OVER, scalar that it makes one value of each
+	// row.
+	window, scalar bool
+	of             predicate.Kind // of a cast: how values of the type compare
+	value          int            // in parser.values
+	parts          []*expr
+	query          *selection
 
 	// ref and at are what the name of a column was found to be: a place and
 	// the number of its column. ref is nil where it is nothing that narrows.
@@ -49,6 +57,10 @@ type value struct {
 	parts   []int  // of texts put together with ||
 	vague   bool   // a literal whose value is not read
 	fixed   bool   // stands in the schema
+	torn    bool   // a parameter that may have another type than it seems
+	// as is the kind that a value is cast to, used that of the column it is
+	// compared with, which gives it its type.
+	as, used predicate.Kind
 }
 
 // selection is a whole SELECT, with what UNION and the like put together.
@@ -57,6 +69,8 @@ type selection struct {
 	cores []*core
 	order []*expr
 	limit []*expr
+	// recursive says that what WITH names may be named within itself and before.
+	recursive bool
 }
 
 // common is a common table expression.
@@ -114,6 +128,8 @@ type from struct {
 	alias  string
 	args   []*expr
 	query  *selection
+	// columns are new names for the first ones.
+	columns []string
 
 	join        joinKind
 	left, right *from
