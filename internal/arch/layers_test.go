@@ -24,6 +24,7 @@ var layers = [][]string{
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},
 	{"postgres/internal/gate", "postgres/internal/pgoutput"},
+	{"postgres/internal/triggerlog"},
 	{"sqlite", "postgres"},
 	{"internal/query", "internal/affected"},
 	{"internal/observer"},

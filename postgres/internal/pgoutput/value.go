@@ -115,3 +115,13 @@ func parseBytea(data []byte) (any, bool) {
 
 // octal reports whether b is a digit up to max.
 func octal(b byte, max byte) bool { return b >= '0' && b <= '0'+max }
+
+// Value is a value of a type as changes have it, by the text that the server
+// writes for it, and which it may keep; of a domain the type is the one beneath
+// it.
+func Value(oid uint32, text string) (value any, ok bool) {
+	if k := kindOf(oid); k != isText {
+		return k.parse([]byte(text))
+	}
+	return text, true
+}
