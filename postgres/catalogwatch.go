@@ -95,7 +95,7 @@ func (s *Source) lookCatalog(ctx context.Context) error {
 			return err
 		}
 	}
-	if now == former && !s.tables.unready() {
+	if now == former && !s.tables.unready() && !s.cfg.Triggers {
 		return nil
 	}
 	return s.adoptNew(ctx)
@@ -117,7 +117,7 @@ func (s *Source) adoptNew(ctx context.Context) error {
 	if err != nil || !fresh {
 		return err
 	}
-	names, err := s.adopt(ctx, true)
+	names, err := s.adopt(ctx, !s.cfg.Triggers) // to make a trigger is to wait for those who write
 	if err != nil || len(names) == 0 {
 		return err
 	}

@@ -62,7 +62,7 @@ func (s *Source) check(ctx context.Context) ([]Finding, error) {
 	for _, e := range s.cfg.problems(&v) {
 		list = append(list, e.finding())
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && !s.cfg.Triggers {
 		if conn, err := s.connectLog(ctx); err == nil {
 			_ = conn.Close(ctx)
 		} else if list, err = blocking(err); err != nil {
@@ -72,7 +72,11 @@ func (s *Source) check(ctx context.Context) ([]Finding, error) {
 	if v.recovery || v.version < oldest {
 		return list, nil
 	}
-	for _, look := range []func(context.Context) ([]Finding, error){s.checkMade, s.checkTables} {
+	made := s.checkMade
+	if s.cfg.Triggers {
+		made = s.checkTriggerLog
+	}
+	for _, look := range []func(context.Context) ([]Finding, error){made, s.checkTables} {
 		found, err := look(ctx)
 		if err != nil {
 			return nil, err
@@ -147,6 +151,9 @@ func (s *Source) checkTables(ctx context.Context) (list []Finding, err error) {
 		switch {
 		case t.persistence == "u":
 			f.Statements = []string{"ALTER TABLE " + t.sql() + " SET LOGGED"}
+		case t.suits() && !t.published && s.cfg.Triggers:
+			f.What, f.Cure = fmt.Sprintf("the table %s has no triggers yet", name), "they are made at the next start"
+			f.Statements = s.triggersOf(t)
 		case t.suits() && !t.published:
 			f.What, f.Cure = fmt.Sprintf("the table %s is not published yet", name), "it is published at the next start"
 			f.Statements = []string{"ALTER PUBLICATION " + quote(s.cfg.name()) + " ADD TABLE ONLY " + t.sql()}
@@ -199,7 +206,8 @@ func wasRestart(found []Finding, left *Finding) bool {
 }
 
 // Drop takes away what Open has made in the database: the replication slot, the
-// publication, the event triggers. Nobody may follow the database.
+// publication, the event triggers; with Triggers the change log and all triggers
+// that write it. Nobody may follow the database.
 func (c Config) Drop(ctx context.Context) error {
 	s, err := c.connect()
 	if err != nil {
@@ -208,6 +216,9 @@ func (c Config) Drop(ctx context.Context) error {
 	defer s.Close()
 	if s.server, err = s.look(ctx); err != nil {
 		return err
+	}
+	if s.cfg.Triggers {
+		return s.dropTriggerLog(ctx)
 	}
 	v, err := s.lookSlot(ctx)
 	if err != nil {

@@ -80,6 +80,9 @@ func (s *Source) uncovered(name string, t *table) error {
 	case !t.keyed:
 		e.Reason = "has no key by which the server's log could name its rows"
 		e.Cure = "run ALTER TABLE " + t.sql() + " ADD PRIMARY KEY (…), or else ALTER TABLE " + t.sql() + " REPLICA IDENTITY FULL"
+	case !t.published && s.cfg.Triggers:
+		e.Reason = "has no triggers that say what changes, and the role " + s.role + " may not make them, or is not let to by those who write to it"
+		e.Cure = "run ALTER TABLE " + t.sql() + " OWNER TO " + quote(s.role)
 	case !t.published:
 		e.Reason = "is not in the publication " + s.cfg.name() + ", and the role " + s.role + " may not add it"
 		e.Cure = "as its owner run ALTER PUBLICATION " + quote(s.cfg.name()) + " ADD TABLE ONLY " + t.sql() +

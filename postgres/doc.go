@@ -11,5 +11,33 @@
 // booleans as bool, text types as string, bytea as []byte. A value of any other
 // type is the text that the server writes for it with ISO dates, in UTC.
 //
+// # Without logical replication
+//
+// Config.Triggers follows a database whose own log cannot be read (wal_level is
+// not logical and cannot be changed, no role may have REPLICATION). Triggers on
+// each table write every changed row, as it was and as it becomes, to the table
+// log of a schema called Config.Name, in the very transaction that changes it;
+// NOTIFY only wakes who reads it. The promises are the same, and tables without
+// a key are followed too. It needs a role that owns the tables and may create a
+// schema; who writes needs no rights on it. What it costs:
+//
+//   - Each row that is written takes two to four times as long, and as much of
+//     the server's own log again; a row with large values is written whole.
+//     Above MaxRows rows of a table one transaction writes no more of them.
+//   - A NOTIFY in a transaction has it wait at its commit for others that
+//     notify. Where max_prepared_transactions is not 0 there is none, and changes
+//     are seen up to a second later.
+//   - The connection that reads holds an advisory lock. While nobody holds it
+//     nothing is written and nothing grows; when it is lost all lists are
+//     evaluated again. A transaction that began to write while nobody read
+//     keeps Open waiting until it ends.
+//   - What has been read is deleted within seconds, and autovacuum is set to
+//     follow closely.
+//   - ALTER TABLE … DISABLE TRIGGER ALL, and a partition that is emptied in the
+//     first two seconds of its life, are noticed up to two seconds later. Values
+//     of the types regclass and the like, and money, are not known.
+//
+// Config.Drop removes it all.
+//
 // Pipeline: database → [postgres] → affected; handler → [postgres] → database.
 package postgres

@@ -46,6 +46,11 @@ type Config struct {
 	// reads from the slot it keeps its log until the disk is full.
 	UnboundedWAL bool
 
+	// Triggers follows the database by triggers that write each changed row to a
+	// table, where its own log cannot be had. They are made in every table, and
+	// cost each write a multiple of its time.
+	Triggers bool
+
 	// Logger gets what is worth a person's notice. Default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -113,7 +118,7 @@ func (c Config) connectBy(config *pgx.ConnConfig) (_ *Source, err error) {
 	}
 	s := &Source{
 		cfg: c, config: config, log: c.Logger, nonce: randomName(),
-		keep: orDefault(c.Log, 65_536), probe: make(chan struct{}, 1), ddl: make(chan struct{}, 1),
+		keep: orDefault(c.Log, 65_536), probe: make(chan struct{}, 1), ddl: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 	}
 	s.keepBytes.Store(int64(orDefault(c.LogBytes, 64<<20)))
 	if s.log == nil {
@@ -155,6 +160,7 @@ func (s *Source) Close() error {
 	s.closeReaders()
 	s.probe <- struct{}{}
 	s.prober.close()
+	s.endNotes(context.Background())
 	<-s.probe
 	s.meta.Close()
 	return nil

@@ -112,7 +112,17 @@ func (s *Source) pinOn(ctx context.Context, r *reader) (source.Snapshot, error) 
 		return nil, err
 	}
 	end = gate.End(end, h.page)
-	whole := s.settle(ctx, h, &x, end, flushed)
+	var whole bool
+	if s.cfg.Triggers {
+		if _, err := s.readNotes(ctx, h); err != nil {
+			return nil, err
+		}
+		h.release(&x)
+		whole = true
+		s.wakeNotes() // what x does not show may be there now
+	} else {
+		whole = s.settle(ctx, h, &x, end, flushed)
+	}
 	at := h.now()
 	if s.history.Load() != h || ctx.Err() != nil {
 		return nil, errors.Join(errOtherServer, ctx.Err())

@@ -32,7 +32,10 @@ type table struct {
 	partition    bool   // of another
 	keyed        bool   // its rows have a usable replica identity, and so have those of its partitions
 	published    bool
-	ready        bool // every transaction that may have changed it before it was published has ended
+	stamp        string   // of its triggers
+	owned        bool     // the role may make triggers
+	parts        []string // of a table with triggers: it and its partitions, as SQL
+	ready        bool     // every transaction that may have changed it before it was published has ended
 }
 
 // sql is the table's name in a statement.
@@ -89,6 +92,9 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 
 // readTables asks the database for its tables.
 func (s *Source) readTables(ctx context.Context) (map[string]*table, error) {
+	if s.cfg.Triggers {
+		return s.readTriggers(ctx)
+	}
 	rows, err := s.meta.Query(ctx, tablesQuery, s.cfg.name(), readyBefore)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: list the tables: %w", err)
@@ -183,6 +189,9 @@ func (s *Source) errAllTables() *SetupError {
 func (s *Source) syncTables(ctx context.Context) (fresh bool, err error) {
 	s.tables.syncing.Lock()
 	defer s.tables.syncing.Unlock()
+	if s.cfg.Triggers {
+		return s.syncTriggers(ctx)
+	}
 	found, err := s.readTables(ctx)
 	if err != nil {
 		return false, err
@@ -228,6 +237,10 @@ func (s *Source) adopt(ctx context.Context, older bool) (fresh []string, err err
 			whole.ready, t = true, &whole
 		}
 		ready[name] = t
+	}
+	if s.cfg.Triggers {
+		s.tables.known.Store(&ready)
+		return fresh, nil
 	}
 	if _, err := s.meta.Exec(ctx, fmt.Sprintf("COMMENT ON PUBLICATION %s IS '%s%d'", quote(s.cfg.name()), readyBefore, own)); err != nil {
 		s.log.Debug("postgres: which tables are ready could not be noted", "error", err) // the next start waits again

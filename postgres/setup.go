@@ -98,6 +98,9 @@ func (c *Config) problems(v *server) []*SetupError {
 	if v.recovery {
 		return []*SetupError{errStandby("SELECT pg_is_in_recovery()")}
 	}
+	if c.Triggers {
+		return nil
+	}
 	var list []*SetupError
 	if v.level != "logical" {
 		list = append(list, &SetupError{
@@ -209,6 +212,9 @@ func (s *Source) setUp(ctx context.Context) (*history, error) {
 	v, err := s.look(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if s.cfg.Triggers {
+		return s.setUpTriggers(ctx, &v)
 	}
 	if list := s.cfg.problems(&v); len(list) > 0 {
 		return nil, list[0]

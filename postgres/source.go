@@ -36,6 +36,8 @@ type Source struct {
 	// probe is held by who takes a snapshot, until it is worked through: they
 	// go through the gate in the order in which they are taken.
 	probe  chan struct{}
+	notes  notes         // of Config.Triggers
+	noted  chan struct{} // something was written to the change log
 	prober prober
 	ddl    chan struct{} // the schema has changed
 

@@ -37,7 +37,11 @@ func (s *Source) Stream(ctx context.Context, after change.Position) iter.Seq2[ch
 		defer s.watchSchema(false)
 		running, stop := context.WithCancelCause(ctx)
 		var all sync.WaitGroup
-		for _, run := range []func(context.Context, *history) error{s.follow, s.release, s.watchCatalog, s.watchSlot} {
+		runs := []func(context.Context, *history) error{s.follow, s.release, s.watchCatalog, s.watchSlot}
+		if s.cfg.Triggers {
+			runs = []func(context.Context, *history) error{s.followNotes, s.listen, s.watchCatalog}
+		}
+		for _, run := range runs {
 			all.Go(func() {
 				if err := run(running, h); err != nil {
 					stop(err)
