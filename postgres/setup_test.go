@@ -10,8 +10,8 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/pgtest"
 )
 
-// refused opens a source that cannot be, and returns why.
-func refused(t *testing.T, c Config) *SetupError {
+// whyRefused opens a source that cannot be, and returns why.
+func whyRefused(t *testing.T, c Config) *SetupError {
 	t.Helper()
 	db, s, err := c.Open()
 	if err == nil {
@@ -41,7 +41,7 @@ func TestServerSettings(t *testing.T) {
 	server := pgtest.Start(t, pgtest.Set("wal_level", "replica"), pgtest.Set("max_slot_wal_keep_size", "-1"))
 	db := server.Database(t)
 	c := Config{URL: db.URL}
-	refused(t, c).want(t, "wal_level is replica", "ALTER SYSTEM SET wal_level = 'logical'")
+	whyRefused(t, c).want(t, "wal_level is replica", "ALTER SYSTEM SET wal_level = 'logical'")
 	found, err := c.Check(t.Context())
 	if err != nil || len(found) < 2 || !found[0].Blocks || !found[0].Restart || !strings.Contains(found[1].What, "max_slot_wal_keep_size") {
 		t.Fatalf("Check: %+v, %v", found, err)
@@ -55,7 +55,7 @@ func TestServerSettings(t *testing.T) {
 	db.Exec(t, "ALTER SYSTEM SET max_slot_wal_keep_size = -1", "SELECT pg_reload_conf()")
 	eventually(t, func() bool { return db.Value(t, "SHOW max_slot_wal_keep_size") == "-1" })
 	c.Name = "another"
-	refused(t, c).want(t, "max_slot_wal_keep_size is -1", "ALTER SYSTEM SET max_slot_wal_keep_size")
+	whyRefused(t, c).want(t, "max_slot_wal_keep_size is -1", "ALTER SYSTEM SET max_slot_wal_keep_size")
 	c.UnboundedWAL = true
 	open(t, c)
 }
@@ -66,7 +66,7 @@ func TestStandbyIsRefused(t *testing.T) {
 	server := pgtest.Start(t)
 	db := server.Database(t)
 	standby := server.Standby(t)
-	refused(t, Config{URL: standby.DatabaseURL(db.Name)}).want(t, "is a standby", "primary")
+	whyRefused(t, Config{URL: standby.DatabaseURL(db.Name)}).want(t, "is a standby", "primary")
 	open(t, Config{URL: fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/%s?sslmode=disable", standby.Port, server.Port, db.Name)})
 }
 
@@ -78,10 +78,10 @@ func TestRoleWithoutRights(t *testing.T) {
 	db.Exec(t, "CREATE ROLE "+role+" LOGIN", itemTable)
 	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY "+role, "DROP ROLE "+role) })
 	c := Config{URL: strings.Replace(db.URL, "://postgres@", "://"+role+"@", 1)}
-	e := refused(t, c)
+	e := whyRefused(t, c)
 	e.want(t, "may not read the server's log", "REPLICATION as a superuser")
 	db.Exec(t, e.Statements...)
-	e = refused(t, c)
+	e = whyRefused(t, c)
 	e.want(t, "there is no publication wakeful", "CREATE PUBLICATION")
 	cure, ok := strings.CutPrefix(e.Cure, "as a superuser run ")
 	if !ok {
@@ -112,7 +112,7 @@ func TestOldServer(t *testing.T) {
 func TestPublicationOfAllTables(t *testing.T) {
 	db := pgtest.Database(t)
 	db.Exec(t, itemTable, "CREATE PUBLICATION wakeful FOR ALL TABLES")
-	e := refused(t, Config{URL: db.URL})
+	e := whyRefused(t, Config{URL: db.URL})
 	e.want(t, "is of all tables", `DROP PUBLICATION "wakeful"`)
 	db.Exec(t, e.Statements...)
 	db.Exec(t, "CREATE PUBLICATION wakeful WITH (publish = 'insert')")
