@@ -154,13 +154,7 @@ func (s *Source) judge(ctx context.Context, t *schema.Table) error {
 		return nil
 	}
 	var uncovered *source.UncoveredError
-	coverer, ok := any(s).(interface {
-		Covers(context.Context, string) error
-	})
-	if !ok {
-		return nil
-	}
-	switch err := coverer.Covers(ctx, t.Name); {
+	switch err := s.Covers(ctx, t.Name); {
 	case errors.As(err, &uncovered):
 		t.Unobserved, t.Cure = uncovered.Reason, uncovered.Cure
 	case err != nil:

@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,29 +26,9 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/follow"
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/resource"
-	"github.com/wakeful-dev/wakeful/sqlite"
+	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/where"
-	driversqlite "modernc.org/sqlite"
 )
-
-func init() {
-	driversqlite.MustRegisterCollationUtf8("BACKWARDS", func(a, b string) int { return strings.Compare(b, a) })
-}
-
-const lawSchema = `
-CREATE TABLE team (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE, team INTEGER REFERENCES team, level INTEGER);
-CREATE TABLE item (id INTEGER PRIMARY KEY, owner INTEGER REFERENCES person, title TEXT COLLATE NOCASE, score INTEGER,
-	price DECIMAL(10,2), ratio REAL, note TEXT, pad TEXT COLLATE RTRIM, done BOOLEAN, made TIMESTAMP, data JSON, raw BLOB, uid UUID);
-CREATE TABLE odd (id INTEGER PRIMARY KEY, back TEXT COLLATE BACKWARDS, lax, twice AS (lax || 'x'), stored INT AS (id * 2) STORED,
-	owner INTEGER REFERENCES person);
-CREATE TABLE pair (a INTEGER, b TEXT, v INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID;
-CREATE TABLE code (code TEXT NOT NULL PRIMARY KEY COLLATE NOCASE, v INTEGER, label TEXT);
-CREATE TABLE exact (k INTEGER PRIMARY KEY, t TEXT NOT NULL, n INT, r REAL, a ANY) STRICT;
-CREATE TABLE clock (id INTEGER PRIMARY KEY, n INTEGER NOT NULL);
-CREATE VIEW summary AS SELECT owner, count(*) AS items, max(score) AS best FROM item WHERE owner IS NOT NULL GROUP BY owner;
-INSERT INTO clock VALUES (1, 0);
-`
 
 // patience is how long anything may take that needs no luck.
 var patience = 30 * time.Second
@@ -72,9 +51,10 @@ type world struct {
 	seed   uint64
 	random *rand.Rand
 
+	engine
 	db      *sql.DB // of the app
 	outside *sql.DB // as another program has it
-	source  *sqlite.Source
+	source  liveSource
 	live    *wakeful.Server
 	http    *httptest.Server
 	clients []*client
@@ -97,23 +77,14 @@ type client struct {
 	known map[string]string       // the observers that they were
 }
 
-func newWorld(t testing.TB, seed uint64, triggerLog bool) *world {
+func newWorld(t testing.TB, seed uint64, s *scenario) *world {
 	t.Helper()
-	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), why: map[string]int{}}
-	path := filepath.Join(t.TempDir(), "law.db")
-	pragmas := []string{"synchronous(0)", "foreign_keys(0)"}
+	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), why: map[string]int{}, engine: onSQLite}
+	if s.postgres {
+		w.engine = onPostgres
+	}
+	w.open(w, s)
 	var err error
-	w.db, w.source, err = sqlite.Config{Path: path, TriggerLog: triggerLog, Pragmas: pragmas}.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.db.Exec(lawSchema); err != nil {
-		t.Fatal(err)
-	}
-	w.outside, err = sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(20000)&_pragma=synchronous(0)&_pragma=journal_mode(wal)")
-	if err != nil {
-		t.Fatal(err)
-	}
 	w.live, err = wakeful.New(wakeful.Config{
 		Source: w.source, Heartbeat: time.Second, Events: w.hear, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Limits: wakeful.Limits{Sessions: 1000, FramesPerSecond: 10_000, FrameBurst: 10_000, Items: 50_000, Warn: patience, Stop: -1},
@@ -221,7 +192,7 @@ func (w *world) routes() http.Handler {
 	club.Name = "club"
 	club.Allow = func(r *http.Request, _ permit.Action) error {
 		var level sql.NullInt64
-		err := w.db.QueryRowContext(r.Context(), "SELECT level FROM person WHERE id = ?", asked(r)).Scan(&level)
+		err := w.db.QueryRowContext(r.Context(), w.numbered("SELECT level FROM person WHERE id = ?"), asked(r)).Scan(&level)
 		if errors.Is(err, sql.ErrNoRows) || level.Int64 == 7 {
 			return permit.Deny("not of the club")
 		}
@@ -229,7 +200,7 @@ func (w *world) routes() http.Handler {
 	}
 	club.Scope = func(r *http.Request, _ permit.Action) (where.Expr, error) {
 		var team sql.NullInt64
-		err := w.db.QueryRowContext(r.Context(), "SELECT team FROM person WHERE id = ?", asked(r)).Scan(&team)
+		err := w.db.QueryRowContext(r.Context(), w.numbered("SELECT team FROM person WHERE id = ?"), asked(r)).Scan(&team)
 		if errors.Is(err, sql.ErrNoRows) {
 			return where.None(), nil
 		}
@@ -247,6 +218,9 @@ func (w *world) routes() http.Handler {
 	odd := whole("odd")
 	odd.Filters = resource.Filters{resource.AllColumns: resource.Every, "owner__name": resource.Texts}
 	mount("/odd", odd)
+	for prefix, table := range w.more {
+		mount(prefix, whole(table))
+	}
 	for _, table := range []string{"pair", "code", "exact", "clock"} {
 		mount("/"+table, whole(table))
 	}
@@ -377,6 +351,9 @@ func (w *world) now() change.Position {
 		w.t.Fatal(err)
 	}
 	defer snapshot.Close()
+	if over, ok := snapshot.(source.Overlapping); ok {
+		return over.Through()
+	}
 	return snapshot.Position()
 }
 

@@ -5,19 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
-)
 
-var inf = math.Inf(1)
+	"github.com/wakeful-dev/wakeful/schema"
+)
 
 // begin puts rows into all tables.
 func (w *world) begin(rows int) {
 	w.transact(w.db, func(tx execer) {
-		for _, table := range sortedKeys(columns) {
+		for _, table := range sortedKeys(w.columns) {
 			for range rows {
-				w.insert(tx, table, "INSERT OR IGNORE")
+				w.put(tx, table, w.engine.insert)
 			}
 		}
 	})
@@ -40,7 +39,8 @@ func (w *world) transact(db *sql.DB, f func(execer)) {
 
 func (w *world) exec(tx execer, text string, args ...any) {
 	w.t.Helper()
-	result, err := tx.Exec(text, args...)
+	args = storedAll(args)
+	result, err := tx.Exec(w.numbered(text), args...)
 	if err != nil {
 		w.t.Fatalf("seed %d: %s %v: %v", w.seed, text, args, err)
 	}
@@ -86,7 +86,7 @@ func (w *world) race(dbs []*sql.DB, tables []string) (wait func()) {
 		w.transactions += len(scripts)
 		running.Go(func() {
 			for _, s := range scripts {
-				if err := s.commit(db); err != nil {
+				if err := w.commit(db, s); err != nil {
 					errs <- err
 					return
 				}
@@ -103,6 +103,24 @@ func (w *world) race(dbs []*sql.DB, tables []string) (wait func()) {
 	}
 }
 
+// commit commits a script, again where others were in its way.
+func (w *world) commit(db *sql.DB, s script) error {
+	for {
+		err := s.commit(db)
+		refuser, ok := w.source.(schema.Refuser)
+		if r := refusalOf(refuser, ok, err); r == nil || r.Reason != schema.Busy || !w.again {
+			return err
+		}
+	}
+}
+
+func refusalOf(refuser schema.Refuser, ok bool, err error) *schema.Refusal {
+	if !ok || err == nil {
+		return nil
+	}
+	return refuser.Refusal(err)
+}
+
 func (s script) commit(db *sql.DB) error {
 	tx, err := db.Begin()
 	if err != nil {
@@ -116,8 +134,8 @@ func (s script) commit(db *sql.DB) error {
 	return tx.Commit()
 }
 
-func writable(table string) (list []column) {
-	for _, c := range columns[table] {
+func (w *world) writable(table string) (list []column) {
+	for _, c := range w.columns[table] {
 		if c.name != "twice" && c.name != "stored" {
 			list = append(list, c)
 		}
@@ -129,7 +147,7 @@ func writable(table string) (list []column) {
 func (w *world) value(table string, c *column) any {
 	for {
 		v := pick(w, c.values)
-		if v != nil || c.name != columns[table][0].name && c.name != "b" && c.name != "t" {
+		if v != nil || c.name != w.columns[table][0].name && c.name != "b" && c.name != "t" {
 			return v
 		}
 	}
@@ -144,36 +162,38 @@ func (w *world) key(table string) any {
 		return int64(w.random.IntN(4))
 	case "person":
 		return int64(w.random.IntN(12))
-	case "pair":
+	case "pair", "parted":
 		return int64(w.random.IntN(6))
+	case far:
+		return fmt.Sprintf("%08x-0000-0000-0000-00000000000a", w.random.IntN(40))
 	}
 	return int64(w.random.IntN(400))
 }
 
-func (w *world) insert(tx execer, table, verb string) {
+func (w *world) put(tx execer, table string, statement func(table, names, marks string) string) {
 	var names, marks []string
 	var args []any
-	for i, c := range writable(table) {
+	for i, c := range w.writable(table) {
 		v := w.value(table, &c)
 		if i == 0 {
 			v = w.key(table)
 		}
 		names, marks, args = append(names, c.name), append(marks, "?"), append(args, v)
 	}
-	w.exec(tx, fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", verb, table, strings.Join(names, ", "), strings.Join(marks, ", ")), args...)
+	w.exec(tx, statement(table, strings.Join(names, ", "), strings.Join(marks, ", ")), args...)
 }
 
 // some chooses rows of a table, most often one.
 func (w *world) some(table string) (condition string, args []any) {
-	key := columns[table][0].name
+	key := w.columns[table][0].name
 	switch w.random.IntN(6) {
 	case 0:
-		c := pick(w, columns[table])
+		c := pick(w, w.columns[table])
 		if v := pick(w, c.values); v != nil {
-			return c.name + " = ?", []any{v}
+			return w.equal(&c), []any{v}
 		}
 	case 1:
-		return key + " % 7 = ?", []any{int64(w.random.IntN(7))}
+		return w.number(table, key) + " % 7 = ?", []any{int64(w.random.IntN(7))}
 	}
 	return fmt.Sprintf("%[1]s = (SELECT %[1]s FROM %[2]s ORDER BY %[1]s >= ? DESC, %[1]s LIMIT 1)", key, table), []any{w.key(table)}
 }
@@ -183,22 +203,22 @@ func (w *world) write(tx execer, table string) {
 	condition, args := w.some(table)
 	switch w.random.IntN(12) {
 	case 0, 1:
-		w.insert(tx, table, "INSERT OR IGNORE")
+		w.put(tx, table, w.engine.insert)
 	case 2:
-		w.insert(tx, table, "REPLACE")
+		w.put(tx, table, w.replace)
 	case 3:
 		if !w.chance(3) {
-			condition += " AND " + columns[table][0].name + " % 2 = 0"
+			condition += " AND " + w.number(table, w.columns[table][0].name) + " % 2 = 0"
 		}
 		w.exec(tx, "DELETE FROM "+table+" WHERE "+condition, args...)
-		w.insert(tx, table, "INSERT OR IGNORE")
+		w.put(tx, table, w.engine.insert)
 	case 4:
-		key := columns[table][0].name // a row gets another key
-		w.exec(tx, fmt.Sprintf("UPDATE OR IGNORE %s SET %s = ? WHERE %s", table, key, condition), append([]any{w.key(table)}, args...)...)
+		key := w.columns[table][0].name // a row gets another key
+		w.exec(tx, w.update(table, key+" = ?", condition), append([]any{w.key(table)}, args...)...)
 	default:
 		var set []string
 		var values []any
-		list := writable(table)
+		list := w.writable(table)
 		for range 1 + w.random.IntN(2) {
 			c := list[1+w.random.IntN(len(list)-1)]
 			if strings.Contains(strings.Join(set, ","), c.name+" =") {
@@ -206,7 +226,7 @@ func (w *world) write(tx execer, table string) {
 			}
 			set, values = append(set, c.name+" = ?"), append(values, w.value(table, &c))
 		}
-		w.exec(tx, fmt.Sprintf("UPDATE OR IGNORE %s SET %s WHERE %s", table, strings.Join(set, ", "), condition), append(values, args...)...)
+		w.exec(tx, w.update(table, strings.Join(set, ", "), condition), append(values, args...)...)
 	}
 }
 
@@ -234,11 +254,10 @@ func (w *world) bulk(db *sql.DB, rows int) {
 		case 2:
 			w.exec(tx, "DELETE FROM item WHERE id >= 1000")
 		default:
-			w.exec(tx, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-REPLACE INTO item (id, owner, title, score, note) SELECT 1000 + i, i %% 9, 't' || i %% 50, i * 7919 %% 1000, 'bulk' FROM n`, rows))
+			w.exec(tx, w.rows(rows))
 		}
 		for range 100 {
-			w.insert(tx, "item", "INSERT OR IGNORE")
+			w.put(tx, "item", w.engine.insert)
 		}
 	})
 }
@@ -250,7 +269,7 @@ func (w *world) define(db *sql.DB) {
 		fmt.Sprintf("ALTER TABLE code ADD COLUMN more%d INTEGER DEFAULT %d", w.transactions, w.transactions),
 		fmt.Sprintf("ALTER TABLE item ADD COLUMN extra%d TEXT DEFAULT 'x'", w.transactions),
 		"CREATE TABLE IF NOT EXISTS unrelated (id INTEGER PRIMARY KEY)", "DROP TABLE IF EXISTS unrelated",
-		"DROP VIEW summary; CREATE VIEW summary AS SELECT owner, count(*) AS items, min(score) AS best FROM item WHERE owner IS NOT NULL GROUP BY owner",
+		w.view + " AS SELECT owner, count(*) AS items, min(score) AS best FROM item WHERE owner IS NOT NULL GROUP BY owner",
 	})
 	w.transact(db, func(tx execer) { w.exec(tx, text) })
 }
