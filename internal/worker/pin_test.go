@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,15 +21,15 @@ import (
 // gate opens.
 type slow struct {
 	*memsource.DB
-	gate chan struct{} // nil: it is open
-	took chan struct{} // told of each snapshot that waits
+	gate atomic.Pointer[chan struct{}] // nil: it is open
+	took chan struct{}                 // told of each snapshot that waits
 }
 
 func (s *slow) Pin(ctx context.Context) (source.Snapshot, error) {
 	snapshot, err := s.DB.Pin(ctx)
-	if gate := s.gate; gate != nil {
+	if gate := s.gate.Load(); gate != nil {
 		s.took <- struct{}{}
-		<-gate
+		<-*gate
 	}
 	return snapshot, err
 }
@@ -39,12 +40,12 @@ func (s *slow) over(r *rig, cfg *Config) {
 }
 
 // close has the next snapshots wait, open gives them away.
-func (s *slow) close() { s.gate = make(chan struct{}) }
-func (s *slow) open() {
-	gate := s.gate
-	s.gate = nil
-	close(gate)
+func (s *slow) close() {
+	gate := make(chan struct{})
+	s.gate.Store(&gate)
 }
+
+func (s *slow) open() { close(*s.gate.Swap(nil)) }
 
 // changeWhilePinned commits after the snapshot was taken in which rows are read
 // and before the worker has it, and returns what is wrong then.
