@@ -7,7 +7,7 @@
 // compares, however many observers there are, and so does adding, replacing
 // and removing one. Conditions that compare nothing but <> and the like are
 // checked one by one, and a value that the database did not give is checked
-// against all who compare it.
+// against all who compare it, but for those who know which rows they hold.
 //
 // An Index belongs to one goroutine: it takes no concurrent use.
 //
@@ -38,15 +38,15 @@ type Dependency struct {
 }
 
 // Held names rows by their keys: the rows that went into a list, those that it
-// skipped (an offset) or only counted included. A row that is not held and
-// leaves the table then does not matter.
+// skipped (an offset) or only counted included. What a row was before that is
+// not held does not matter then: it may leave the table, and be altered to one
+// that does not meet Where.
 type Held struct {
 	// Columns are the table's key.
 	Columns []string
-	// Keys has one value for each of Columns, as the images of changes have
-	// them. Where one is neither an int64 nor a string the rows count as not
-	// known.
-	Keys [][]any
+	// Keys are change.AppendKey of the values of Columns, as the images of
+	// changes have them.
+	Keys []string
 }
 
 // Index finds the observers that depend on what changed. ID names an observer.
@@ -111,6 +111,36 @@ func (x *Index[ID]) Remove(id ID) {
 		x.drop(p)
 	}
 	delete(x.observers, id)
+}
+
+// Hold adds rows to those that an observer holds of a table, by their keys: to
+// each of its dependencies on it that has Held. One that is there is no error.
+func (x *Index[ID]) Hold(id ID, table string, keys ...string) {
+	for _, p := range x.placesOf(id) {
+		if p.group.table.name == table && p.group.held != nil {
+			for _, key := range keys {
+				p.hold(key)
+			}
+		}
+	}
+}
+
+// Release takes rows out again. One that is not there is no error.
+func (x *Index[ID]) Release(id ID, table string, keys ...string) {
+	for _, p := range x.placesOf(id) {
+		if p.group.table.name == table && p.group.held != nil {
+			for _, key := range keys {
+				p.release(key)
+			}
+		}
+	}
+}
+
+func (x *Index[ID]) placesOf(id ID) []*place[ID] {
+	if o := x.observers[id]; o != nil {
+		return o.places
+	}
+	return nil
 }
 
 // Affected calls visit once for each observer that the changeset may touch, in

@@ -1,6 +1,7 @@
 package affected
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -35,9 +36,18 @@ func hits(x *Index[string], set change.Changeset) []string {
 func held(keys ...int64) *Held {
 	h := &Held{Columns: []string{"id"}}
 	for _, key := range keys {
-		h.Keys = append(h.Keys, []any{key})
+		h.Keys = append(h.Keys, keyOf(key))
 	}
 	return h
+}
+
+// keyOf is a key as Held has it.
+func keyOf(values ...any) string {
+	key, ok := change.AppendKey(nil, values...)
+	if !ok {
+		panic(fmt.Sprintf("no key: %v", values))
+	}
+	return string(key)
 }
 
 // readers are observers and what they depend on.
@@ -137,19 +147,18 @@ func TestRowsNotKnown(t *testing.T) {
 		name string
 		held *Held
 	}{
-		{"no key columns", &Held{Keys: [][]any{{}}}},
-		{"a number that is no integer", &Held{Columns: []string{"id"}, Keys: [][]any{{1.0}}}},
-		{"bytes", &Held{Columns: []string{"id"}, Keys: [][]any{{[]byte("1")}}}},
-		{"an unknown value", &Held{Columns: []string{"id"}, Keys: [][]any{{int64(1)}, {change.Unknown}}}},
-		{"too few values", &Held{Columns: []string{"id", "title"}, Keys: [][]any{{int64(1)}}}},
-		{"a column that images lack", &Held{Columns: []string{"rowid"}, Keys: [][]any{{int64(1)}}}},
+		{"no key columns", &Held{Keys: []string{""}}},
+		{"a column that images lack", &Held{Columns: []string{"rowid"}, Keys: []string{keyOf(int64(1))}}},
+		{"a column that this one lacks", &Held{Columns: []string{"id", "more"}, Keys: []string{keyOf(int64(1), int64(1))}}},
+		{"a number that is no integer", &Held{Columns: []string{"score"}, Keys: []string{keyOf(int64(1))}}},
+		{"a value that is not known", &Held{Columns: []string{"title"}, Keys: []string{keyOf("a")}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			x := New[string]()
 			reads := []Dependency{{Table: "ticket", Columns: []string{"id"}, Held: tt.held}}
 			x.Replace("a", reads)
-			set := change.Changeset{Changes: []change.Change{remove(int64(3), "c", int64(0))}}
+			set := change.Changeset{Changes: []change.Change{remove(int64(3), change.Unknown, 1.5)}}
 			if got := hits(x, set); len(got) != 1 || !Touches(reads, &set) {
 				t.Errorf("Affected = %q, Touches = %t; want the observer", got, Touches(reads, &set))
 			}
@@ -162,7 +171,7 @@ func TestKeysOfSeveralColumns(t *testing.T) {
 	x := New[int]()
 	keys := [][]any{{"a", "bc"}, {"ab", "c"}, {int64(1), "x"}, {"1", "x"}}
 	for i, key := range keys {
-		x.Replace(i, []Dependency{{Table: "t", Columns: []string{"p"}, Held: &Held{Columns: []string{"p", "q"}, Keys: [][]any{key}}}})
+		x.Replace(i, []Dependency{{Table: "t", Columns: []string{"p"}, Held: &Held{Columns: []string{"p", "q"}, Keys: []string{keyOf(key...)}}}})
 	}
 	for i, key := range keys {
 		var got []int
@@ -201,7 +210,7 @@ func TestReplaceTheSame(t *testing.T) {
 	x := New[string]()
 	reads := func() []Dependency {
 		return []Dependency{
-			{Table: "ticket", Columns: []string{"id"}, Held: &Held{Columns: []string{"id"}, Keys: [][]any{{int64(2)}, {int64(1)}}}},
+			{Table: "ticket", Columns: []string{"id"}, Held: &Held{Columns: []string{"id"}, Keys: []string{keyOf(int64(2)), keyOf(int64(1))}}},
 			{Table: "project", Columns: []string{"name", "id"}},
 		}
 	}
@@ -215,7 +224,7 @@ func TestReplaceTheSame(t *testing.T) {
 		t.Error("Same is wrong")
 	}
 	other := reads()
-	other[0].Held.Keys[0][0] = int64(3)
+	other[0].Held.Keys[0] = keyOf(int64(3))
 	if Same(reads(), other) {
 		t.Error("Same overlooks a key")
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/predicate"
 )
 
 // BenchmarkAffected: the cost of a change is that of its hits, not that of the
@@ -12,6 +13,7 @@ import (
 func BenchmarkAffected(b *testing.B) {
 	one := changes(update(row(int64(1), "a", int64(0)), row(int64(1), "b", int64(0))))
 	gone := changes(remove(int64(1), "a", int64(0)))
+	masked := changes(update(row(int64(1), change.Unknown, change.Unknown), row(int64(1), "b", int64(7))))
 	other := changes(change.Change{Table: "other", Kind: change.Insert})
 	many := change.Changeset{}
 	for range 1000 {
@@ -21,6 +23,12 @@ func BenchmarkAffected(b *testing.B) {
 	holding := func(i int) Dependency {
 		return Dependency{Table: "ticket", Columns: []string{"title"}, Held: held(int64(i), int64(i+1))}
 	}
+	knowing := func(i int) Dependency {
+		d := holding(i)
+		d.Where = predicate.Of(is("score", int64(i)))
+		d.Columns = []string{"score", "title"}
+		return d
+	}
 	benches := []struct {
 		name  string
 		reads func(i int) Dependency
@@ -28,6 +36,7 @@ func BenchmarkAffected(b *testing.B) {
 	}{
 		{"nobody reads the table", alike, &other},
 		{"row held by two", holding, &gone},
+		{"row held by two, what it was not known", knowing, &masked},
 		{"all hit", alike, &one},
 		{"all hit by 1000 changes", alike, &many},
 	}

@@ -16,7 +16,7 @@ const (
 	OtherColumns
 	// OtherRows: neither the row before nor the row after can matter.
 	OtherRows
-	// NotHeld: a row went that was none of those read.
+	// NotHeld: a row went, or is none that matters, that was none of those read.
 	NotHeld
 
 	// Everything: any row of the table may have changed.
@@ -27,7 +27,7 @@ const (
 	EveryRow
 	// Met: the row before or after may meet the condition.
 	Met
-	// IsHeld: a row went that was read.
+	// IsHeld: a row went, or was altered, that was read.
 	IsHeld
 )
 
@@ -52,9 +52,9 @@ func (d *Dependency) judge(c *change.Change) Cause {
 		return OtherColumns
 	case c.Kind == change.Everything:
 		return Everything
-	case c.Kind == change.Delete && d.rowsKnown():
-		if key, ok := keyOf(c, d.Held.Columns); ok {
-			return d.judgeKey(key)
+	case d.rowsKnown() && c.Kind != change.Insert:
+		if key, ok := c.OldKey(d.Held.Columns); ok {
+			return d.judgeKey(c, key)
 		}
 	}
 	switch {
@@ -68,11 +68,19 @@ func (d *Dependency) judge(c *change.Change) Cause {
 	return Met
 }
 
-func (d *Dependency) judgeKey(key string) Cause {
-	for _, values := range d.Held.Keys {
-		if held, _ := encode(nil, values); string(held) == key {
-			return IsHeld
-		}
+// judgeKey is judge where the key of the row before is known.
+func (d *Dependency) judgeKey(c *change.Change, key string) Cause {
+	switch {
+	case slices.Contains(d.Held.Keys, key):
+		return IsHeld
+	case c.Kind == change.Delete:
+		return NotHeld
+	case c.New == nil:
+		return NoImage
+	case d.Where == nil:
+		return EveryRow
+	case d.Where.MetBy(c.Columns, c.New):
+		return Met
 	}
 	return NotHeld
 }

@@ -2,6 +2,7 @@ package affected
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -21,7 +22,7 @@ type group[ID comparable] struct {
 	finder finder[ID]
 
 	key  []string // nil: rows are not known
-	held map[string][]holder[ID]
+	held map[string][]*hold[ID]
 }
 
 // place is one dependency of one observer.
@@ -33,14 +34,14 @@ type place[ID comparable] struct {
 	where   predicate.Condition
 	entries []*entry[ID] // of where
 
-	keys  []string // what it holds, sorted, each once
-	slots []int    // where in group.held[keys[i]]
+	holds []*hold[ID] // the rows that it holds, by their keys, each once
 }
 
-// holder is one key of a place.
-type holder[ID comparable] struct {
+// hold is one row that one place holds.
+type hold[ID comparable] struct {
 	place *place[ID]
-	i     int // in place.keys
+	key   string
+	slot  int // in group.held[key]
 }
 
 func newGroup[ID comparable](t *table[ID], shape string, d *Dependency) *group[ID] {
@@ -52,7 +53,7 @@ func newGroup[ID comparable](t *table[ID], shape string, d *Dependency) *group[I
 	}
 	if d.rowsKnown() {
 		g.key = slices.Clone(d.Held.Columns)
-		g.held = map[string][]holder[ID]{}
+		g.held = map[string][]*hold[ID]{}
 	}
 	return g
 }
@@ -63,13 +64,8 @@ func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
 	if g.stamp >= l.stamp || !touches(c, g.columns, g.any) {
 		return
 	}
-	if c.Kind == change.Delete && g.key != nil {
-		if key, ok := keyOf(c, g.key); ok {
-			for _, h := range g.held[key] {
-				l.name(h.place.observer)
-			}
-			return
-		}
+	if g.key != nil && c.Kind != change.Insert && g.visitHolders(c, l) {
+		return
 	}
 	if c.Kind == change.Everything || c.Kind != change.Insert && c.Old == nil || c.Kind != change.Delete && c.New == nil {
 		g.all(l)
@@ -85,6 +81,29 @@ func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
 	}
 }
 
+// visitHolders names those who hold the row that there was before a change, and
+// those to whose condition the row now may matter. It is false where the row is
+// not known.
+func (g *group[ID]) visitHolders(c *change.Change, l *look[ID]) bool {
+	if c.Kind == change.Everything || c.Kind == change.Update && c.New == nil {
+		return false
+	}
+	key, known := c.OldKey(g.key)
+	if !known {
+		return false
+	}
+	if !planted.Is(planted.HoldersForgotten) {
+		for _, h := range g.held[key] {
+			l.name(h.place.observer)
+		}
+	}
+	if c.Kind == change.Update {
+		l.row = c.New
+		g.finder.visit(l)
+	}
+	return true
+}
+
 func (g *group[ID]) all(l *look[ID]) {
 	if g.stamp >= l.stamp {
 		return
@@ -96,7 +115,7 @@ func (g *group[ID]) all(l *look[ID]) {
 }
 
 func (g *group[ID]) add(o *observer[ID], where predicate.Condition, keys []string) *place[ID] {
-	p := &place[ID]{observer: o, group: g, slot: len(g.places), where: where, keys: keys}
+	p := &place[ID]{observer: o, group: g, slot: len(g.places), where: where}
 	g.places = append(g.places, p)
 	if where == nil {
 		p.entries = g.finder.file(o, nil)
@@ -105,13 +124,52 @@ func (g *group[ID]) add(o *observer[ID], where predicate.Condition, keys []strin
 		p.entries = append(p.entries, g.finder.file(o, all)...)
 	}
 	if len(keys) > 0 {
-		p.slots = make([]int, len(keys))
+		p.holds = make([]*hold[ID], 0, len(keys))
 	}
-	for i, key := range keys {
-		p.slots[i] = len(g.held[key])
-		g.held[key] = append(g.held[key], holder[ID]{p, i})
+	for _, key := range keys { // sorted
+		p.holds = append(p.holds, g.take(p, key))
 	}
 	return p
+}
+
+// take files a row that a place holds.
+func (g *group[ID]) take(p *place[ID], key string) *hold[ID] {
+	holders := g.held[key]
+	if len(holders) > 0 {
+		key = holders[0].key // one text for all
+	}
+	h := &hold[ID]{p, key, len(holders)}
+	g.held[key] = append(holders, h)
+	return h
+}
+
+// leave is the reverse of take.
+func (g *group[ID]) leave(h *hold[ID]) {
+	holders := g.held[h.key]
+	last := len(holders) - 1
+	moved := holders[last]
+	holders[h.slot], moved.slot = moved, h.slot
+	holders[last] = nil
+	if g.held[h.key] = holders[:last]; last == 0 {
+		delete(g.held, h.key)
+	}
+}
+
+func (p *place[ID]) find(key string) (int, bool) {
+	return slices.BinarySearchFunc(p.holds, key, func(h *hold[ID], key string) int { return strings.Compare(h.key, key) })
+}
+
+func (p *place[ID]) hold(key string) {
+	if i, there := p.find(key); !there {
+		p.holds = slices.Insert(p.holds, i, p.group.take(p, key))
+	}
+}
+
+func (p *place[ID]) release(key string) {
+	if i, there := p.find(key); there {
+		p.group.leave(p.holds[i])
+		p.holds = slices.Delete(p.holds, i, i+1)
+	}
 }
 
 func (g *group[ID]) drop(p *place[ID]) {
@@ -123,16 +181,8 @@ func (g *group[ID]) drop(p *place[ID]) {
 	for _, e := range p.entries {
 		g.finder.unfile(e)
 	}
-	for i, key := range p.keys {
-		holders := g.held[key]
-		last := len(holders) - 1
-		moved := holders[last]
-		holders[p.slots[i]] = moved
-		moved.place.slots[moved.i] = p.slots[i]
-		holders[last] = holder[ID]{}
-		if g.held[key] = holders[:last]; last == 0 {
-			delete(g.held, key)
-		}
+	for _, h := range p.holds {
+		g.leave(h)
 	}
 }
 
@@ -142,5 +192,6 @@ func (p *place[ID]) stillIs(d *Dependency) bool {
 		return false
 	}
 	shape, keys := d.shape()
-	return p.group.shape == shape && slices.Equal(p.keys, keys) && p.where.Equal(d.Where)
+	return p.group.shape == shape && p.where.Equal(d.Where) &&
+		slices.EqualFunc(p.holds, keys, func(h *hold[ID], key string) bool { return h.key == key })
 }

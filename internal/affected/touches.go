@@ -13,13 +13,8 @@ func Same(a, b []Dependency) bool {
 		if a.Table != b.Table || !slices.Equal(a.Columns, b.Columns) || (a.Held == nil) != (b.Held == nil) || !a.Where.Equal(b.Where) {
 			return false
 		}
-		return a.Held == nil || (slices.Equal(a.Held.Columns, b.Held.Columns) &&
-			slices.EqualFunc(a.Held.Keys, b.Held.Keys, sameKey))
+		return a.Held == nil || slices.Equal(a.Held.Columns, b.Held.Columns) && slices.Equal(a.Held.Keys, b.Held.Keys)
 	})
-}
-
-func sameKey(a, b []any) bool {
-	return slices.EqualFunc(a, b, change.Equal)
 }
 
 // Touches is Index.Affected for one observer: whether the changeset may touch

@@ -50,6 +50,10 @@ const (
 	LimitPushed      Bug = "limit_pushed"       // a condition on a limited subquery narrows within it
 )
 
+// HoldersForgotten: a row counts by what it is now, where what it was is not known.
+// The law of package affected finds it.
+const HoldersForgotten Bug = "holders_forgotten"
+
 // Bugs in keeping lists by steps and reads. The laws of package worker find
 // these.
 const (
