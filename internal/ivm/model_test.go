@@ -18,6 +18,7 @@ import (
 type model struct {
 	random *rand.Rand
 	rows   map[int64][]any // id → id, a, b
+	masked bool            // of rows before a change the key alone is told
 	plan   *ivm.Plan
 }
 
@@ -28,9 +29,9 @@ func plain(name string) predicate.Column {
 }
 
 func newModel(seed uint64) *model {
-	m := &model{random: rand.New(rand.NewPCG(seed, 7)), rows: map[int64][]any{}}
+	m := &model{random: rand.New(rand.NewPCG(seed, 7)), rows: map[int64][]any{}, masked: seed%2 == 1}
 	n := m.random.IntN
-	m.plan = &ivm.Plan{Table: "t", Columns: modelColumns, Counted: n(2) == 0}
+	m.plan = &ivm.Plan{Table: "t", Columns: modelColumns, Key: []int{0}, Counted: n(2) == 0}
 	for _, column := range [][]int{{}, {1}, {1, 2}}[n(3)] {
 		m.plan.Order = append(m.plan.Order, ivm.Term{Column: column, Desc: n(2) == 0, NullsLast: n(2) == 0, As: plain(modelColumns[column])})
 	}
@@ -161,7 +162,9 @@ func (m *model) write() change.Change {
 		c.Kind, c.New = change.Insert, row
 		return c
 	}
-	c.Old = old
+	if c.Old = old; m.masked {
+		c.Old = []any{old[0], change.Unknown, change.Unknown}
+	}
 	if n(3) == 0 {
 		delete(m.rows, id)
 		c.Kind = change.Delete

@@ -45,6 +45,11 @@ type Plan struct {
 	// images of changes name them.
 	Table   string
 	Columns []string
+	// Key are the places of the table's key in Columns; none: not known, or not
+	// read. It is how the row before is found where images have no more of it.
+	Key []int
+	// Unstored are the places of columns whose values images never have.
+	Unstored []int
 	// Match says whether a row is in the result; nil: every row is. A row has
 	// one value for each of Columns; one may be change.Unknown.
 	Match func(row []any) Truth

@@ -16,8 +16,8 @@ func TestPlanted(t *testing.T) {
 			planted.Plant(bug)
 			l := &law{reads: map[string]int{}}
 			for seed := range uint64(worlds) {
-				for _, kind := range []struct{ strange, nested bool }{{}, {strange: true}, {nested: true}} {
-					if l.world(t, seed, kind.strange, kind.nested); l.wrong != "" {
+				for _, of := range []kind{{}, {strange: true}, {nested: true}, {masked: true}} {
+					if l.world(t, seed, of); l.wrong != "" {
 						t.Logf("found in world %d: %.300s", seed, l.wrong)
 						return
 					}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/predicate"
@@ -50,6 +51,7 @@ func (w *world) query(strange, nested bool) *query {
 	for _, i := range w.keys {
 		add(i)
 	}
+	q.Key = w.keys
 	q.order = strings.Join(parts, ", ")
 	if w.IntN(4) > 0 || nested {
 		q.Limit = 1 + w.IntN(20)
@@ -108,8 +110,11 @@ func (w *world) condition(strange bool, depth int) condition {
 	c := w.columns[i]
 	if w.IntN(6) == 0 {
 		return condition{`"` + c.name + `" IS NOT NULL`, nil, func(row []any) ivm.Truth {
-			if row[i] == nil {
+			switch row[i] {
+			case nil:
 				return ivm.False
+			case change.Unknown:
+				return ivm.Ask
 			}
 			return ivm.True
 		}}

@@ -34,6 +34,8 @@ type Result struct {
 
 	nested []*nesting
 
+	keyed keyed
+
 	list  *diff.List
 	meta  []byte
 	state State  // that meta was made of, zero before the first step
@@ -58,6 +60,9 @@ type Verdict struct {
 	// UsedUp: it is the reserve of the window that is used up. A wider one would
 	// have lasted longer.
 	UsedUp bool
+	// Came and Gone are the keys of rows that are held now and were not, or the
+	// reverse, where rows are found by their keys.
+	Came, Gone []string
 	// Read is why memory cannot tell the list, "" where it can. The list stands
 	// as it was, and so does every further step, until Load.
 	Read string
@@ -98,7 +103,7 @@ func (r *Result) Meta() []byte { return r.meta }
 
 // Bytes is about what the result takes in memory beside its list of items.
 func (r *Result) Bytes() int {
-	n := resultBeside + r.bytes + len(r.meta)
+	n := resultBeside + r.bytes + len(r.meta) + r.keyed.bytes
 	for _, nested := range r.nested {
 		n += nested.bytes
 	}
@@ -121,7 +126,8 @@ func (r *Result) lean() bool {
 
 // load takes rows as the result.
 func (r *Result) load(rows *Rows) error {
-	*r = Result{plan: r.plan, names: r.names, space: r.space, total: rows.Total, before: rows.Before, more: rows.More, less: rows.Before > 0}
+	*r = Result{plan: r.plan, names: r.names, space: r.space, total: rows.Total, before: rows.Before, more: rows.More, less: rows.Before > 0,
+		keyed: keyed{on: r.keyed.on, useless: r.keyed.useless}}
 	r.reserve = max(Reserve(r.plan.Limit), r.plan.Offset-rows.Before, rows.Before+len(rows.List)-r.plan.Offset-r.plan.Limit)
 	for i := range r.plan.Nested {
 		r.nested = append(r.nested, newNesting(&r.plan.Nested[i], naming{}))
@@ -131,6 +137,9 @@ func (r *Result) load(rows *Rows) error {
 		return err
 	}
 	r.rows = newTree(sorted)
+	if r.keyed.on && r.blind == "" {
+		r.fillKeys(func(at int) []any { return rows.List[at].Values })
+	}
 	for i := range sorted {
 		r.bytes += r.weigh(&sorted[i])
 	}

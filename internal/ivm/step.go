@@ -26,6 +26,7 @@ func (r *Result) Step(set *change.Changeset, hits []int) Verdict {
 	s.Result = r
 	s.touches.list, s.out, s.in = s.touchRoom[:0], s.outRoom[:0], s.inRoom[:0]
 	v := s.run(set, hits)
+	v.Came, v.Gone = s.came, s.gone
 	r.pending = v.Read
 	*s = stepping{}
 	steppings.Put(s)
@@ -42,6 +43,10 @@ type stepping struct {
 	out, in []placed
 	whole   bool // every row that is held stands in the window, before and after
 
+	now        map[string]stood // by key, rows that were touched, where they are found by it
+	left       int              // rows behind those held that are no more
+	came, gone []string         // keys of rows
+
 	touchRoom       [few]touch // for a few
 	outRoom, inRoom [few]placed
 	script          scripting
@@ -55,7 +60,7 @@ func (s *stepping) run(set *change.Changeset, hits []int) Verdict {
 	if read != "" {
 		return Verdict{Read: read}
 	}
-	if s.touches.sort(); len(s.touches.list) == 0 {
+	if s.touches.sort(); len(s.touches.list) == 0 && s.left == 0 {
 		return Verdict{}
 	}
 	if read = s.locate(); read != "" {
@@ -158,6 +163,9 @@ func (s *stepping) change(c *change.Change) string {
 	if c.Kind == change.Update && old != nil && new != nil && slices.EqualFunc(old, new, change.Equal) {
 		return ""
 	}
+	if len(s.plan.Key) > 0 && s.blind == "" && !s.keyed.useless && (s.keyed.on || slices.ContainsFunc(old, isUnknown)) {
+		return s.changeByKey(c.Kind, old, new)
+	}
 	was, read := s.meets(c.Kind != change.Insert, old)
 	if read != "" {
 		return read
@@ -174,17 +182,19 @@ func (s *stepping) change(c *change.Change) string {
 		if !known {
 			return unplaced
 		}
-		s.touches.note(key, false, nil)
+		s.touches.note(key, false, nil, "")
 	}
 	if now {
 		key, known := s.key(new)
 		if !known {
 			return unplaced
 		}
-		s.touches.note(key, true, new)
+		s.touches.note(key, true, new, "")
 	}
 	return ""
 }
+
+const noFit = "what changed does not fit the rows that are held"
 
 const unplaced = "where a changed row stands among others is not known"
 
@@ -222,7 +232,7 @@ func (s *stepping) locate() string {
 		default:
 			var found bool
 			if t.before, found = s.rows.rank(t.key); found != t.was {
-				return "what changed does not fit the rows that are held"
+				return noFit
 			}
 			if t.now && slices.ContainsFunc(t.values, isUnknown) {
 				return "of a changed row not every value is known"
@@ -252,6 +262,7 @@ func (s *stepping) enter() {
 			}
 		}
 	}
+	s.total -= s.left
 	if s.before == 0 {
 		s.less = false
 	}
@@ -295,9 +306,16 @@ func (s *stepping) put(t *touch) {
 	case t.was:
 		gone := s.rows.remove(t.key)
 		s.bytes -= s.weigh(&gone)
+		if s.keyed.on && s.keyed.drop(t.row, t.key) {
+			s.gone = append(s.gone, t.row)
+		}
 	default:
 		s.bytes += s.weigh(&of)
 		s.rows.insert(of)
+		if s.keyed.on {
+			s.keyed.add(t.row, t.key)
+			s.came = append(s.came, t.row)
+		}
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 // touch is what a transaction did, all in all, to the row of one sort key.
 type touch struct {
 	key      string
-	was, now bool  // it was in the result before, it is in it now
-	values   []any // now
+	row      string // its key, where rows are found by it
+	was, now bool   // it was in the result before, it is in it now
+	values   []any  // now
 	where    where
 	before   int // place in the tree before
 }
@@ -45,10 +46,10 @@ type touches struct {
 const few = 8
 
 // note puts a row in, or takes it out.
-func (t *touches) note(key string, now bool, values []any) {
+func (t *touches) note(key string, now bool, values []any, row string) {
 	i := t.find(key)
 	if i < 0 {
-		i = t.add(touch{key: key, was: !now})
+		i = t.add(touch{key: key, row: row, was: !now})
 	} else if planted.Is(planted.FoldedTwice) {
 		return
 	}

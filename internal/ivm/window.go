@@ -175,5 +175,10 @@ func (s *stepping) drop(at int) {
 	for _, nested := range s.nested {
 		nested.release(of.key, of.rest.values)
 	}
+	if s.keyed.on {
+		if row, known := s.rowKey(of.rest.values); known && s.keyed.drop(row, of.key) {
+			s.gone = append(s.gone, row)
+		}
+	}
 	s.rows.remove(of.key)
 }

@@ -95,10 +95,11 @@ const (
 	NestedStale     Bug = "nested_stale"       // a change of a nested row leaves its item as it was
 	NestedGuessed   Bug = "nested_guessed"     // nested rows that are not known are taken for none
 	DescNulls       Bug = "desc_nulls"         // the place of NULL follows the direction
+	CountGuessed    Bug = "count_guessed"      // a row that is not held and of which nothing is known is taken not to have counted
 )
 
 // Stepping lists the bugs of the third kind.
 var Stepping = []Bug{
 	ReserveOffByOne, WindowNotMoved, TieKeyIgnored, UnknownFalse, NullMatches, OldPlaceKept,
-	FoldedTwice, WaitingIgnored, CountDrifts, NestedStale, NestedGuessed, DescNulls,
+	FoldedTwice, WaitingIgnored, CountDrifts, NestedStale, NestedGuessed, DescNulls, CountGuessed,
 }
