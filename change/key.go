@@ -30,18 +30,23 @@ func AppendKey(text []byte, values ...any) ([]byte, bool) {
 
 // OldKey is AppendKey of the row before the change: of its values in the columns
 // named. It is false too where one of them is not known.
-func (c *Change) OldKey(columns []string) (key string, known bool) {
-	if len(columns) == 0 || c.Old == nil {
+func (c *Change) OldKey(columns []string) (key string, known bool) { return c.key(c.Old, columns) }
+
+// NewKey is the same of the row after the change.
+func (c *Change) NewKey(columns []string) (key string, known bool) { return c.key(c.New, columns) }
+
+func (c *Change) key(image []any, columns []string) (key string, known bool) {
+	if len(columns) == 0 || image == nil {
 		return "", false
 	}
 	var room [32]byte
 	text := room[:0]
 	for _, name := range columns {
 		i := slices.Index(c.Columns, name)
-		if i < 0 || i >= len(c.Old) {
+		if i < 0 || i >= len(image) {
 			return "", false
 		}
-		if text, known = AppendKey(text, c.Old[i]); !known {
+		if text, known = AppendKey(text, image[i]); !known {
 			return "", false
 		}
 	}

@@ -66,4 +66,21 @@ func (p *reading) keep() {
 	for _, n := range p.nested {
 		p.plan.Nested = append(p.plan.Nested, n.Nested)
 	}
+	p.tell()
+}
+
+// tell says by what images of changes name a row, and what they do not have.
+func (p *reading) tell() {
+	key := make([]int, len(p.table.Key))
+	for i, name := range p.table.Key {
+		if key[i] = slices.Index(p.plan.Columns, name); key[i] < 0 {
+			return
+		}
+	}
+	p.plan.Key = key
+	for i, name := range p.plan.Columns {
+		if c := p.table.Column(name); c == nil || c.Unstored {
+			p.plan.Unstored = append(p.plan.Unstored, i)
+		}
+	}
 }

@@ -158,7 +158,7 @@ func (x *Index[ID]) Hits(set *change.Changeset, visit func(id ID, change int) (m
 }
 
 func (x *Index[ID]) walk(set *change.Changeset, l *look[ID]) {
-	l.stamp, l.change = x.stamp, -1
+	l.set, l.stamp, l.change = set, x.stamp, -1
 	l.last = x.stamp + uint64(len(set.Changes)) + 1
 	x.stamp = l.last
 	if set.Everything {

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/predicate"
 )
@@ -138,6 +139,8 @@ type cell[ID comparable] struct {
 // stamps that follow each other; what shall not be named again for any of them
 // has the last.
 type look[ID comparable] struct {
+	set     *change.Changeset
+	earlier map[*group[ID]]map[string]int // by key: the newest change so far of rows that holders are asked for
 	columns []string
 	row     []any
 	change  int    // place of the change

@@ -64,8 +64,15 @@ func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
 	if g.stamp >= l.stamp || !touches(c, g.columns, g.any) {
 		return
 	}
-	if g.key != nil && c.Kind != change.Insert && g.visitHolders(c, l) {
-		return
+	if g.key != nil {
+		earlier := g.earlier(l)
+		known := c.Kind != change.Insert && g.visitHolders(c, l, earlier)
+		if row, ok := c.NewKey(g.key); ok && earlier != nil {
+			earlier[row] = l.change
+		}
+		if known {
+			return
+		}
 	}
 	if c.Kind == change.Everything || c.Kind != change.Insert && c.Old == nil || c.Kind != change.Delete && c.New == nil {
 		g.all(l)
@@ -82,9 +89,9 @@ func (g *group[ID]) visit(c *change.Change, l *look[ID]) {
 }
 
 // visitHolders names those who hold the row that there was before a change, and
-// those to whose condition the row now may matter. It is false where the row is
-// not known.
-func (g *group[ID]) visitHolders(c *change.Change, l *look[ID]) bool {
+// those to whose condition the row now may matter, or did as the transaction had
+// made it before. It is false where the row is not known.
+func (g *group[ID]) visitHolders(c *change.Change, l *look[ID], earlier map[string]int) bool {
 	if c.Kind == change.Everything || c.Kind == change.Update && c.New == nil {
 		return false
 	}
@@ -97,11 +104,33 @@ func (g *group[ID]) visitHolders(c *change.Change, l *look[ID]) bool {
 			l.name(h.place.observer)
 		}
 	}
+	if i, there := earlier[key]; there && !planted.Is(planted.EarlierForgotten) {
+		before := &l.set.Changes[i]
+		l.columns, l.row = before.Columns, before.New
+		g.finder.visit(l)
+		l.columns = c.Columns
+	}
 	if c.Kind == change.Update {
 		l.row = c.New
 		g.finder.visit(l)
 	}
 	return true
+}
+
+// earlier has the newest change so far of each row of a transaction that is being
+// looked up, nil where there is one change alone. Who holds a row that it has
+// altered is not known before all of it is taken in.
+func (g *group[ID]) earlier(l *look[ID]) map[string]int {
+	if len(l.set.Changes) == 1 {
+		return nil
+	}
+	if l.earlier == nil {
+		l.earlier = map[*group[ID]]map[string]int{}
+	}
+	if l.earlier[g] == nil {
+		l.earlier[g] = map[string]int{}
+	}
+	return l.earlier[g]
 }
 
 func (g *group[ID]) all(l *look[ID]) {

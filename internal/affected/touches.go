@@ -56,11 +56,33 @@ func Hits(reads []Dependency, set *change.Changeset) []int {
 	for i := range set.Changes {
 		c := &set.Changes[i]
 		for j := range reads {
-			if reads[j].Table == c.Table && reads[j].touchedBy(c) {
+			d := &reads[j]
+			if d.Table == c.Table && (d.touchedBy(c) || d.touchedAfter(set, i)) {
 				hits = append(hits, i)
 				break
 			}
 		}
 	}
 	return hits
+}
+
+// touchedAfter reports whether a change alters a row that mattered as the
+// transaction had made it before: it need not be held yet.
+func (d *Dependency) touchedAfter(set *change.Changeset, at int) bool {
+	c := &set.Changes[at]
+	any := slices.Contains(d.Columns, AnyColumn)
+	if !d.rowsKnown() || c.Kind == change.Insert || !touches(c, d.Columns, any) {
+		return false
+	}
+	row, known := c.OldKey(d.Held.Columns)
+	for i := at - 1; i >= 0 && known; i-- {
+		before := &set.Changes[i]
+		if before.Table != c.Table || !touches(before, d.Columns, any) {
+			continue
+		}
+		if made, ok := before.NewKey(d.Held.Columns); ok && made == row {
+			return d.Where == nil || d.Where.MetBy(before.Columns, before.New)
+		}
+	}
+	return false
 }

@@ -54,6 +54,10 @@ const (
 // The law of package affected finds it.
 const HoldersForgotten Bug = "holders_forgotten"
 
+// EarlierForgotten: of a row that a transaction alters twice it does not count what
+// the first made of it. The law of package worker finds it.
+const EarlierForgotten Bug = "earlier_forgotten"
+
 // Bugs in keeping lists by steps and reads. The laws of package worker find
 // these.
 const (
@@ -63,11 +67,12 @@ const (
 	ScopeIgnored   Bug = "scope_ignored"   // an evaluation counts though its credentials may see other rows
 	ReadDated      Bug = "read_dated"      // a read that lacks newer changes stands as if it had them
 	ThroughIgnored Bug = "through_ignored" // a list made in a snapshot that is ahead of the log counts as if it were not
+	RowNotHeld     Bug = "row_not_held"    // nobody is asked for a row that a step has brought
 	PinForgotten   Bug = "pin_forgotten"   // what changes while a snapshot is pinned is taken to be in it
 )
 
 // Keeping lists the bugs of the third kind.
-var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, ThroughIgnored, PinForgotten}
+var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, ThroughIgnored, PinForgotten, RowNotHeld, EarlierForgotten}
 
 // Reading lists the bugs of the second kind.
 var Reading = []Bug{

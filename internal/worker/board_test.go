@@ -203,7 +203,7 @@ func (q listing) answer(items []memsource.Row) []byte {
 
 func (q listing) plan() *ivm.Plan {
 	return &ivm.Plan{
-		Reader: q.b, Shape: "top", Query: q, Table: "item", Columns: []string{"id", "name", "score"},
+		Reader: q.b, Shape: "top", Query: q, Table: "item", Columns: []string{"id", "name", "score"}, Key: []int{0},
 		Match: func(row []any) ivm.Truth {
 			if score, ok := row[2].(int64); !ok {
 				return ivm.Ask

@@ -128,6 +128,7 @@ func (w *Worker) markDirty(o *live, t trigger) {
 	if o.planned != nil {
 		o.planned.read = ""
 		w.unqueue(o)
+		w.unholdRows(o) // what it holds is not what it will hold
 	}
 	if o.dirty {
 		o.stale = first(o.stale, stale)

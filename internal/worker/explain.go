@@ -94,7 +94,9 @@ func (w *Worker) account(o *live) *account {
 	a.own = func(i int) bool { return slices.ContainsFunc(own, a.changes[i].Set.WrittenAs) }
 	k := &a.Kept
 	if p := o.planned; p != nil {
-		a.rows = p.reads
+		if a.rows = p.reads; p.held {
+			a.rows = heldReads(p)
+		}
 		k.Steps, k.Reads, k.Reason = p.steps, p.loads, p.last
 	}
 	if k.How = "evaluate"; o.steppable() {

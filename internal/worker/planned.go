@@ -39,6 +39,8 @@ type planned struct {
 	read    string              // why rows are to be read where the observer is dirty; "": the view has to run
 	last    string              // the newest reason of that kind, for people
 	queue   []*change.Changeset // what is to be stepped later: of each the changes that touch
+	held    bool                // the index knows which rows result holds
+	queued  []string            // keys of rows of queue, which it takes to be held
 	lost    bool                // the queue did not hold all that came since the rows were to be read
 	hits    []int               // of the changeset that is being taken in
 	bytes   int                 // of result, as counted
@@ -107,6 +109,7 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 		o.planned = p
 	}
 	w.unqueue(o)
+	w.unholdRows(o)
 	p.plan, p.why, p.read, p.lost = nil, v.Unkept, "", false
 	if why := outcome.Reads.Unstamped(); why != "" {
 		p.why = "it reads outside of its snapshot: " + why
@@ -125,6 +128,7 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 		p.plan = kept.Plan
 	}
 	w.register(interest{o, ofRows}, &p.reads, reads)
+	w.holdRows(o, nil, nil)
 	if p.scope != "" {
 		w.register(interest{o, ofRights}, &p.rights, anyRow(o.reads))
 	}
@@ -230,6 +234,7 @@ func (w *Worker) unplan(o *live) {
 		return
 	}
 	w.unqueue(o)
+	p.held = false
 	w.register(interest{o, ofRows}, &p.reads, nil)
 	w.register(interest{o, ofRights}, &p.rights, nil)
 	w.setResult(o, nil)

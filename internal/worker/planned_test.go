@@ -157,6 +157,7 @@ func (b *board) watch(url string) {
 func (b *board) write() {
 	b.commit(func(tx *memsource.Tx) error {
 		rows := 1 + b.random.IntN(3)
+		last, again := int64(0), false
 		switch b.random.IntN(40) {
 		case 0:
 			return tx.Truncate("item")
@@ -167,7 +168,10 @@ func (b *board) write() {
 			id := int64(b.random.IntN(30))
 			if rows > 3 {
 				id = int64(b.random.IntN(2000))
+			} else if again && b.random.IntN(2) == 0 {
+				id = last // what a transaction has made of a row it may alter
 			}
+			last, again = id, true
 			if b.random.IntN(4) == 0 {
 				if _, err := tx.Delete("item", id); err != nil {
 					return err

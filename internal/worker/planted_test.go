@@ -28,7 +28,7 @@ func TestPlanted(t *testing.T) {
 			}
 			for seed := uint64(0); seed < 40 && found == ""; seed++ {
 				synctest.Test(t, func(t *testing.T) {
-					log, adjust := behind(seed, false)
+					log, adjust := behind(seed, true)
 					b := newBoardOver(t, seed, log, Config{Audit: -1}, adjust)
 					b.fault = func(format string, args ...any) { found = fmt.Sprintf(format, args...) }
 					if err := b.play(80); err != nil {

@@ -212,6 +212,7 @@ func (w *Worker) finishRead(r *run, b *batch, i int, err error) {
 		w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
 		return
 	}
+	w.holdRows(o, nil, nil)
 	if planted.Is(planted.ReadDated) {
 		o.stand(w.processed)
 	}

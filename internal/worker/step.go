@@ -133,6 +133,7 @@ func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
 	}
 	p.steps++
 	w.cfg.Events.Record(event.Event{Kind: event.Stepped})
+	w.holdRows(o, v.Came, v.Gone)
 	w.show(o, nil, v.Ops, c.Position)
 }
 
@@ -212,6 +213,7 @@ func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 		return
 	}
 	p.queue = append(p.queue, part)
+	w.holdQueued(o, part)
 	w.steps.queued[o] = struct{}{}
 	w.steps.bytes.Add(bytes)
 }
@@ -224,6 +226,7 @@ func (w *Worker) unqueue(o *live) {
 	}
 	p.queue = nil
 	delete(w.steps.queued, o)
+	w.letQueued(o)
 }
 
 // goOn steps the lists that waited, as far as they may go now.
@@ -248,6 +251,7 @@ func (w *Worker) drain(o *live) {
 	if len(p.queue) == 0 {
 		p.queue = nil
 		delete(w.steps.queued, o)
+		w.letQueued(o)
 	}
 }
 
