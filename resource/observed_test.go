@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/resource"
+	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/where"
 )
 
@@ -217,6 +219,35 @@ func TestScope(t *testing.T) {
 // TestStatementsAreUnderstood: of each list it is known which rows can matter.
 func TestStatementsAreUnderstood(t *testing.T) {
 	db, source := database(t)
+	understood(t, db, source, map[string]string{
+		"/posts": "", "/posts?author_id=2": "author_id = 2", "/posts?id__in=1,3": "id IN (1, 3)", "/posts/3": "id = 3",
+		"/posts?score__gt=2&ordering=-score,title&limit=2": "score > 2", "/posts?search=red": "", "/posts?author__name=bob": "",
+		"/posts?cursor=&limit=1": "", "/posts?created__range=2026-01-01,2026-01-02": "created", "/seats/a,1": `seat = 1`,
+	})
+}
+
+// TestStatementsAreUnderstoodPostgres: of PostgreSQL's too.
+func TestStatementsAreUnderstoodPostgres(t *testing.T) {
+	db, source := postgresDatabase(t, `
+CREATE TABLE users (id bigint PRIMARY KEY, name text);
+CREATE TABLE posts (id int PRIMARY KEY, author_id bigint REFERENCES users, title text, flat varchar(20) COLLATE "C", score float8, price numeric(10,2), done boolean,
+	created timestamptz, uid uuid, tags text[]);
+CREATE TABLE comments (id int PRIMARY KEY, post_id int REFERENCES posts, body text);
+CREATE TABLE seats (hall text, seat int, PRIMARY KEY (hall, seat));
+INSERT INTO users VALUES (1, 'ann');
+INSERT INTO posts VALUES (1, 1), (2, 1), (3, 1);
+INSERT INTO seats VALUES ('a', 1);
+`)
+	understood(t, db, source, map[string]string{
+		"/posts": "", "/posts?author_id=2": "author_id = 2", "/posts?id__in=1,3": "id IN (1, 3)", "/posts/3": "id = 3",
+		"/posts?score__gt=2&ordering=-score,title&limit=2": "score > 2", "/posts?search=red": "", "/posts?author__name=bob": "",
+		"/posts?cursor=&limit=1": "", "/posts?created__range=2026-01-01,2026-01-02": "created", "/seats/a,1": `seat = 1`,
+		"/posts?title=x": "title = 'x'", "/posts?price__lt=1.5": "price < '1.5'", "/posts?done=true": "done = true", "/posts?uid=123e4567-e89b-12d3-a456-426614174000": "uid = '123e",
+		"/posts?flat__startswith=ab": "flat >= 'ab'", "/posts?title__icontains=ab": "title", "/posts?title__startswith=ab": "title", "/posts?flat__gt=x": "flat > 'x'",
+	})
+}
+
+func understood(t *testing.T, db *sql.DB, source schema.Catalog, targets map[string]string) {
 	cfg := whole(db, source, "posts")
 	cfg.Filters["author__name"] = resource.Every
 	cfg.Nested = []resource.Nested{
@@ -226,11 +257,7 @@ func TestStatementsAreUnderstood(t *testing.T) {
 	mux := http.NewServeMux()
 	make1(t, cfg).Mount(mux, "/posts")
 	make1(t, whole(db, source, "seats")).Mount(mux, "/seats")
-	for target, narrow := range map[string]string{
-		"/posts": "", "/posts?author_id=2": "author_id = 2", "/posts?id__in=1,3": "id IN (1, 3)", "/posts/3": "id = 3",
-		"/posts?score__gt=2&ordering=-score,title&limit=2": "score > 2", "/posts?search=red": "", "/posts?author__name=bob": "",
-		"/posts?cursor=&limit=1": "", "/posts?created__range=2026-01-01,2026-01-02": "created", "/seats/a,1": `seat = 1`,
-	} {
+	for target, narrow := range targets {
 		t.Run(target, func(t *testing.T) {
 			e := evaluate(mux, target)
 			uses := e.mark.Kept().Reads.Uses()

@@ -69,7 +69,7 @@ func (p *reading) write() {
 // and the offset.
 func (p *reading) appendBody(to []byte, args *dialect.Args) []byte {
 	if p.plan.Counted {
-		to = p.appendFrom(append(to, "(SELECT count(*)"...), p.table, "n")
+		to = p.appendFrom(append(append(to, "(SELECT "...), p.dialect().Count()...), p.table, "n")
 		to = append(p.appendWhere(to, "n", args), "), "...)
 	}
 	to = p.appendColumns(to, p.table, "t", p.plan.Columns)
@@ -93,7 +93,7 @@ func (p *reading) appendWhere(to []byte, alias string, args *dialect.Args) []byt
 // count is the statement that only counts.
 func (p *reading) count() (text string, args []any) {
 	all := p.args()
-	b := p.appendFrom([]byte("SELECT count(*)"), p.table, "n")
+	b := p.appendFrom([]byte("SELECT "+p.dialect().Count()), p.table, "n")
 	b = p.appendWhere(b, "n", all)
 	return string(b), all.Values
 }

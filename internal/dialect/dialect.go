@@ -64,6 +64,15 @@ func AppendColumn(to []byte, alias, column string) []byte {
 	return AppendName(to, column)
 }
 
+// Count is the number of rows, by the database's own function and no other of
+// its name.
+func (d Dialect) Count() string {
+	if d.typed {
+		return "pg_catalog.count(*)"
+	}
+	return "count(*)"
+}
+
 // bare are the types whose values drivers hand over as images have them. Of
 // all others it is the text.
 var bare = map[string]bool{
