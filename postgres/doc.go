@@ -11,6 +11,24 @@
 // booleans as bool, text types as string, bytea as []byte. A value of any other
 // type is the text that the server writes for it with ISO dates, in UTC.
 //
+// # What is recorded
+//
+// The handle of Open and the pool of OpenPool note what an evaluation reads, and
+// have it read in the evaluation's snapshot. Which tables a statement reads the
+// database tells: it is planned in a transaction of its own, whose locks are
+// looked at. Where it calls functions that are not inlined it runs in a
+// transaction of its own in the same snapshot each time, and the locks are
+// looked at after that. A function that catches errors gives back its locks
+// with them: its tables are those that its source names, and one that composes
+// statements too is refused.
+//
+// What alters a session (SET search_path, set_config, …) holds for reads of an
+// evaluation only on the connection or in the transaction where it was said: they
+// run there, in the state of that moment. With pgx the same is true of a
+// transaction that is begun neither READ ONLY nor as REPEATABLE READ; Tx has
+// the snapshot. A result of a view is read whole before the next statement runs.
+// Connections have the time zone UTC unless the URL says otherwise.
+//
 // # Without logical replication
 //
 // Config.Triggers follows a database whose own log cannot be read (wal_level is

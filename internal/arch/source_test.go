@@ -68,7 +68,7 @@ var read = sync.OnceValues(func() ([]*pkg, error) {
 			return err
 		}
 		if entry.IsDir() {
-			if name != "." && ignored(entry.Name()) {
+			if name != "." && (ignored(entry.Name()) || ownModule(tree, name)) {
 				return fs.SkipDir
 			}
 			return nil
@@ -94,6 +94,12 @@ var read = sync.OnceValues(func() ([]*pkg, error) {
 	slices.SortFunc(all, func(a, b *pkg) int { return strings.Compare(a.folder, b.folder) })
 	return all, err
 })
+
+// ownModule reports a folder that holds another module than ours.
+func ownModule(tree fs.FS, folder string) bool {
+	_, err := fs.Stat(tree, path.Join(folder, "go.mod"))
+	return err == nil
+}
 
 func ignored(folder string) bool {
 	return strings.HasPrefix(folder, ".") || folder == "testdata" || folder == "node_modules"

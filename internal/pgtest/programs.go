@@ -69,12 +69,13 @@ func newest(root string) []string {
 	return all
 }
 
-// cacheFolder is .cache of the repository that the test is of, or "".
-func cacheFolder() string {
+// cacheFolder is .cache of the repository that the test is of, or "". The
+// repository holds modules within its own.
+func cacheFolder() (found string) {
 	folder, err := os.Getwd()
 	for err == nil {
 		if _, missing := os.Stat(filepath.Join(folder, "go.mod")); missing == nil {
-			return filepath.Join(folder, ".cache")
+			found = filepath.Join(folder, ".cache")
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
@@ -82,7 +83,7 @@ func cacheFolder() string {
 		}
 		folder = parent
 	}
-	return ""
+	return found
 }
 
 func inFolder(folder string) (programs, error) {
