@@ -147,6 +147,20 @@ func (c *code) readUses(ctx context.Context, tx pgx.Tx, byOID map[uint32]*functi
 	return err
 }
 
+// readers names the functions that may read tables.
+func (c *code) readers() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range reading {
+		names[name] = true
+	}
+	for name, functions := range c.own {
+		if slices.ContainsFunc(functions, func(f *function) bool { return f.reads }) {
+			names[name] = true
+		}
+	}
+	return names
+}
+
 // calls is what a text calls, by names: more than it may be, never less.
 type calls struct {
 	functions []*function // that may read tables

@@ -217,7 +217,10 @@ func TestUntold(t *testing.T) {
 // TestSchemaOfStatements: what is told of the tables is what the database says.
 func TestSchemaOfStatements(t *testing.T) {
 	s, _ := opened(t, describeSchema, `CREATE TABLE kinds (a int, b text COLLATE "C", c varchar(5), d numeric(6,2), e int GENERATED ALWAYS AS (a + 1) STORED, PRIMARY KEY (c, a))`,
-		`CREATE COLLATION loose (provider = icu, locale = 'und', deterministic = false)`, `ALTER TABLE kinds ADD f text COLLATE loose`)
+		`CREATE COLLATION loose (provider = icu, locale = 'und', deterministic = false)`, `ALTER TABLE kinds ADD f text COLLATE loose`,
+		`CREATE TYPE mood AS ENUM ('ok')`, `CREATE DOMAIN short AS varchar(5)`, `CREATE DOMAIN shorter AS short CHECK (length(value) < 4)`,
+		`ALTER TABLE kinds ADD g mood, ADD h shorter COLLATE "C", ADD i mood[]`, `CREATE FUNCTION peeks() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+		`CREATE POLICY own ON kinds USING (a = 1 OR c IN (SELECT x.b FROM kinds AS x))`)
 	statement, err := s.Describe(t.Context(), "SELECT id FROM notes")
 	if err != nil {
 		t.Fatal(err)
@@ -232,9 +235,16 @@ func TestSchemaOfStatements(t *testing.T) {
 	usual := told.Tables["kinds"].Columns[2].Collation
 	want := []readset.Column{{Name: "a", Type: "integer", Key: 2}, {Name: "b", Type: "text", Collation: "C"},
 		{Name: "c", Type: "character varying(5)", Key: 1, Collation: usual}, {Name: "d", Type: "numeric(6,2)"},
-		{Name: "e", Type: "integer", Unstored: true}, {Name: "f", Type: "text"}}
+		{Name: "e", Type: "integer", Unstored: true}, {Name: "f", Type: "text"},
+		{Name: "g", Type: "enum public.mood"}, {Name: "h", Type: "character varying(5)", Collation: "C"}, {Name: "i", Type: "public.mood[]"}}
 	if got := told.Tables["kinds"].Columns; !slices.Equal(got, want) || usual == "" {
 		t.Errorf("columns %+v\nwant %+v", got, want)
+	}
+	if !told.Functions["peeks"] || !told.Functions["query_to_xml"] || told.Functions["lower"] {
+		t.Errorf("functions %v", told.Functions)
+	}
+	if got := told.Tables["kinds"].Policies; len(got) != 0 {
+		t.Errorf("policies that are not in force: %q", got)
 	}
 	other, err := s.Describe(t.Context(), "SELECT id FROM item")
 	if err != nil || other.Schema != told {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,16 +42,26 @@ const factQuery = `SELECT c.oid, n.nspname, c.relname, c.relkind::text,
 	coalesce((SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE c.relispartition AND i.inhrelid = c.oid), 0),
 	EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
 	CASE WHEN c.relkind = 'v' AND c.oid >= 16384 THEN coalesce(pg_catalog.pg_get_viewdef(c.oid), '') ELSE '' END,
-	coalesce((SELECT pg_catalog.string_agg(coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), ''), ' ; ')
-		FROM pg_catalog.pg_policy AS p WHERE p.polrelid = c.oid), '')
+	ARRAY(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy AS p
+		WHERE p.polrelid = c.oid AND c.relrowsecurity AND p.polqual IS NOT NULL)
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relpersistence <> 't'`
 
-const factColumnQuery = `SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated <> '',
+// The type of a column is that below its domains, and said to be an enum where
+// it is one.
+const factColumnQuery = `WITH RECURSIVE beneath (domain, type, modifier) AS (
+	SELECT t.oid, t.typbasetype, t.typtypmod FROM pg_catalog.pg_type AS t WHERE t.typtype = 'd'
+	UNION ALL SELECT b.domain, t.typbasetype, CASE WHEN b.modifier < 0 THEN t.typtypmod ELSE b.modifier END
+	FROM beneath AS b JOIN pg_catalog.pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd'
+)
+SELECT a.attrelid, a.attname,
+	CASE WHEN y.typtype = 'e' THEN 'enum ' ELSE '' END || pg_catalog.format_type(y.oid, coalesce(b.modifier, a.atttypmod)), a.attgenerated <> '',
 	coalesce((SELECT array_position(i.indkey::int2[], a.attnum) + 1 FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisprimary), 0),
 	a.attcollation <> 0, a.attcollation = 100, coalesce(l.collprovider::text, ''), coalesce(l.collcollate, ''),
 	coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', ''), coalesce(l.collisdeterministic, false)
 FROM pg_catalog.pg_attribute AS a LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
+	LEFT JOIN beneath AS b ON b.domain = a.atttypid AND b.type IN (SELECT t.oid FROM pg_catalog.pg_type AS t WHERE t.typtype <> 'd')
+	JOIN pg_catalog.pg_type AS y ON y.oid = coalesce(b.type, a.atttypid)
 WHERE a.attnum > 0 AND NOT a.attisdropped
 	AND a.attrelid IN (SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid >= 16384)
 ORDER BY a.attrelid, a.attnum`
@@ -60,9 +71,13 @@ const encodingQuery = `SELECT pg_catalog.pg_encoding_to_char(encoding), datcolla
 	pg_catalog.current_setting('server_version_num')::int
 FROM pg_catalog.pg_database AS d WHERE datname = pg_catalog.current_database()`
 
-// readFacts asks one transaction.
+// readFacts asks one transaction. Names in what the catalogue writes have their
+// schemas, whatever the search path of whoever asks.
 func readFacts(ctx context.Context, tx pgx.Tx) (*facts, error) {
 	f := &facts{relations: map[uint32]*fact{}, predicates: map[string][]string{}, told: &readset.Schema{Dialect: "postgres", Tables: map[string]*readset.Table{}}}
+	if _, err := tx.Exec(ctx, "SET LOCAL search_path = pg_catalog"); err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue: %w", err)
+	}
 	for _, part := range []func(context.Context, pgx.Tx) error{f.readDatabase, f.readRelations, f.readColumns, f.readPredicates} {
 		if err := part(ctx, tx); err != nil {
 			return nil, fmt.Errorf("postgres: read the catalogue: %w", err)
@@ -72,6 +87,7 @@ func readFacts(ctx context.Context, tx pgx.Tx) (*facts, error) {
 	if f.code, err = readCode(ctx, tx); err != nil {
 		return nil, fmt.Errorf("postgres: read the catalogue: %w", err)
 	}
+	f.told.Functions = f.code.readers()
 	return f, nil
 }
 
@@ -94,13 +110,15 @@ func (f *facts) readRelations(ctx context.Context, tx pgx.Tx) error {
 	}
 	var oid uint32
 	var in, name, kind string
+	var policies []string
 	var one fact
-	_, err = pgx.ForEachRow(rows, []any{&oid, &in, &name, &kind, &one.parent, &one.triggers, &one.definition, &one.policies}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &in, &name, &kind, &one.parent, &one.triggers, &one.definition, &policies}, func() error {
 		this := one
-		this.name, this.kind = tableName(in, name), kind[0]
+		this.name, this.kind, this.policies = tableName(in, name), kind[0], strings.Join(policies, " ; ")
 		switch kind {
 		case "r", "p", "v", "m", "f":
-			this.table = &readset.Table{Name: this.name, View: kind == "v", Definition: this.definition}
+			this.table = &readset.Table{Name: this.name, View: kind == "v", Definition: this.definition, Policies: policies}
+			policies = nil
 			this.columns = map[string]bool{}
 			f.told.Tables[this.name] = this.table
 		}

@@ -16,9 +16,8 @@ type Schema struct {
 	// Path lists the schemas in which PostgreSQL looks for a name that has
 	// none.
 	Path []string
-	// Functions names those of PostgreSQL's that are not its own, in any schema
-	// but pg_catalog: what they read, their text does not show. nil: it is not
-	// known which there are, so any function may be one.
+	// Functions names those of PostgreSQL that may read tables, which the text of
+	// a statement does not show. nil: it is not known which do, so any may.
 	Functions map[string]bool
 }
 
@@ -53,10 +52,11 @@ type Table struct {
 	Columns []Column
 	// Definition is the statement that makes the table or view, "" where the
 	// database does not tell: then nothing is known about its collations. Of
-	// PostgreSQL only views have one, as pg_get_viewdef writes it under Path.
+	// PostgreSQL only views have one, as pg_get_viewdef writes it, with the schema
+	// of each table or under Path.
 	Definition string
 	// Policies are the conditions that row-level security may add where the
-	// table is read, as pg_get_expr writes them under Path.
+	// table is read, as pg_get_expr writes them, likewise.
 	Policies []string
 }
 

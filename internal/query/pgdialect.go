@@ -79,5 +79,5 @@ func isWhole(written string, kind predicate.Kind) bool {
 	}
 	name, _, _ := strings.Cut(written, "(")
 	name, _, _ = strings.Cut(name, " ")
-	return opaqueTypes[name]
+	return opaqueTypes[name[strings.LastIndexByte(name, '.')+1:]]
 }

@@ -1,10 +1,6 @@
 package query
 
-// Functions of PostgreSQL's own whose result is made of their arguments, of the
-// rows that they gather, and of settings and clocks: none reads a table by
-// itself. Others, which may, make a statement opaque.
-
-// postgresScalars make one value of each row.
+// postgresScalars are functions of PostgreSQL's that make one value of each row.
 var postgresScalars = nameSet(`abs acos acosd acosh age array_append array_cat array_dims array_fill array_length array_lower array_ndims
 	array_position array_positions array_prepend array_remove array_replace array_sample array_shuffle array_to_json array_to_string
 	array_to_tsvector array_upper ascii asin asind asinh atan atan2 atan2d atand atanh bit_count bit_length bool btrim
@@ -27,30 +23,12 @@ var postgresScalars = nameSet(`abs acos acosd acosh age array_append array_cat a
 	unicode_assigned unistr upper upper_inc upper_inf uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 websearch_to_tsquery
 	width_bucket int4range int8range daterange tsrange tstzrange xmlcomment crc32 crc32c grouping`)
 
-// postgresGathering make one value of several rows.
-var postgresGathering = nameSet(`any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp cume_dist
-	dense_rank every first_value json_agg json_object_agg jsonb_agg jsonb_object_agg lag last_value lead max min mode nth_value ntile
-	percent_rank percentile_cont percentile_disc range_agg range_intersect_agg rank regr_avgx regr_avgy regr_count regr_intercept regr_r2
-	regr_slope regr_sxx regr_sxy regr_syy row_number stddev stddev_pop stddev_samp string_agg sum var_pop var_samp variance xmlagg`)
-
-// postgresSpreading make several rows.
-var postgresSpreading = nameSet(`generate_series generate_subscripts json_array_elements json_array_elements_text json_each json_each_text
-	json_object_keys json_populate_record json_populate_recordset json_to_record json_to_recordset jsonb_array_elements
-	jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_record
-	jsonb_populate_recordset jsonb_to_record jsonb_to_recordset regexp_matches regexp_split_to_table string_to_table unnest`)
-
-// called checks that a function reads nothing of its own. Of one that is named
-// with the schema of the database's own functions no other can be meant.
+// called checks that a function reads no table by itself.
 func (r *reader) called(e *expr) {
-	own := e.table == "pg_catalog"
-	if e.table != "" && !own || !postgresScalars[e.name] && !postgresGathering[e.name] && !postgresSpreading[e.name] {
-		panic(opaque{"what the function " + e.name + " reads is not known"})
+	switch {
+	case r.catalog.Functions == nil:
+		panic(opaque{"it is not known whether the function " + e.name + " reads tables"})
+	case r.catalog.Functions[e.name]:
+		panic(opaque{"the function " + e.name + " may read tables"})
 	}
-	if own || wordyCalls[e.name] || r.catalog.Functions != nil && !r.catalog.Functions[e.name] {
-		return
-	}
-	panic(opaque{"the function " + e.name + " may be another than the database's own"})
 }
-
-// wordyCalls are part of the grammar, so that they are no others.
-var wordyCalls = nameSet(`coalesce extract greatest grouping least nullif overlay position trim`)

@@ -56,9 +56,9 @@ func renamedFirst(list []output, names []string) []output {
 	return list
 }
 
-// mustHave ends the reading where what is written as a column of a table is
-// none: it is a function that is given the row.
-func (s *source) mustHave(e *expr) {
+// mustHave looks at what is written as a column of a table. If it is none it is
+// a function that is given the row.
+func (r *reader) mustHave(s *source, e *expr) {
 	if s.of == nil || systemColumns[e.name] {
 		return
 	}
@@ -67,7 +67,7 @@ func (s *source) mustHave(e *expr) {
 			return
 		}
 	}
-	panic(opaque{"a function of a row stands for a column: " + e.name})
+	r.called(e)
 }
 
 // alike reports whether two columns that a join makes one have the same type.

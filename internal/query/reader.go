@@ -449,7 +449,7 @@ func (r *reader) resolve(e *expr, sc *scope) (*place, int) {
 			}
 			o, times := s.find(e.name)
 			if r.dialect.typed && times == 0 && e.table != "" {
-				s.mustHave(e)
+				r.mustHave(s, e)
 			}
 			if n == 0 {
 				found = o
