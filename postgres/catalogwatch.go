@@ -82,13 +82,22 @@ func (s *Source) resolve(ctx context.Context, h *history) {
 	}
 }
 
-// lookCatalog compares the catalogue with how it was.
+// lookCatalog compares the catalogue with how it was, and does what follows. What
+// could not be done is done at the next look.
 func (s *Source) lookCatalog(ctx context.Context) error {
 	former := *s.tables.print.Load()
 	if err := s.printCatalog(ctx); err != nil {
 		return err
 	}
-	now := *s.tables.print.Load()
+	err := s.heedCatalog(ctx, former, *s.tables.print.Load())
+	if err != nil {
+		s.tables.print.Store(&former)
+	}
+	return err
+}
+
+// heedCatalog says that the schema has changed, and has new tables published.
+func (s *Source) heedCatalog(ctx context.Context, former, now print) error {
 	if now.schema != former.schema {
 		s.forgetSchema()
 		if err := s.say(ctx, nil); err != nil {
@@ -98,7 +107,16 @@ func (s *Source) lookCatalog(ctx context.Context) error {
 	if now == former && !s.tables.unready() && !s.cfg.Triggers {
 		return nil
 	}
-	return s.adoptNew(ctx)
+	fresh, err := s.syncTables(ctx)
+	if err != nil || !fresh {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, catalogEvery) // the catalogue may change again meanwhile
+	defer cancel()
+	if err := s.adoptFresh(wait); err != nil && wait.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // printCatalog notes how the catalogue is.
@@ -117,7 +135,12 @@ func (s *Source) adoptNew(ctx context.Context) error {
 	if err != nil || !fresh {
 		return err
 	}
-	names, err := s.adopt(ctx, !s.cfg.Triggers) // to make a trigger is to wait for those who write
+	return s.adoptFresh(ctx)
+}
+
+// adoptFresh says what is published by now and was not ready, once it is.
+func (s *Source) adoptFresh(ctx context.Context) error {
+	names, err := s.adopt(ctx, true)
 	if err != nil || len(names) == 0 {
 		return err
 	}

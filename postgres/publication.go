@@ -20,6 +20,7 @@ type tables struct {
 	syncing sync.Mutex                        // one at a time sees to the publication
 	known   atomic.Pointer[map[string]*table] // by name, as changes have it; never altered
 	looked  atomic.Int64                      // when, by syncTables
+	due     atomic.Uint64                     // when all that are older than this transaction have ended, what it saw published is ready; 0: nothing waits
 	refused sync.Map                          // statements that alter the publication, and could not
 	print   atomic.Pointer[print]             // of the catalogue, as it was looked at last
 }
@@ -32,6 +33,7 @@ type table struct {
 	partition    bool   // of another
 	keyed        bool   // its rows have a usable replica identity, and so have those of its partitions
 	published    bool
+	added        string   // the transaction that published it, "" where that is not known yet
 	stamp        string   // of its triggers
 	owned        bool     // the role may make triggers
 	parts        []string // of a table with triggers: it and its partitions, as SQL
@@ -101,10 +103,10 @@ func (s *Source) readTables(ctx context.Context) (map[string]*table, error) {
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*table, error) {
 		var t table
-		var added, before, xmax string
-		err := row.Scan(&t.schema, &t.name, &t.kind, &t.persistence, &t.partition, &t.keyed, &added, &before, &xmax)
-		t.published = added != ""
-		t.ready = t.published && isBefore(added, before, xmax)
+		var before, xmax string
+		err := row.Scan(&t.schema, &t.name, &t.kind, &t.persistence, &t.partition, &t.keyed, &t.added, &before, &xmax)
+		t.published = t.added != ""
+		t.ready = t.published && isBefore(t.added, before, xmax)
 		return &t, err
 	})
 	if err != nil {
@@ -213,22 +215,57 @@ func (s *Source) syncTables(ctx context.Context) (fresh bool, err error) {
 
 // adopt makes ready what is in the publication. Where older says so, it waits
 // until every transaction has ended that is older than the newest of these
-// tables in the publication. It returns what was not ready before.
+// tables in the publication; a wait that ctx cuts short goes on with the next
+// call. It returns what was not ready before.
 func (s *Source) adopt(ctx context.Context, older bool) (fresh []string, err error) {
+	if s.cfg.Triggers { // to make a trigger was to wait for those who write
+		return s.adoptTriggered(), nil
+	}
+	own := s.tables.due.Load()
+	if own == 0 {
+		var text string
+		if err := s.meta.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&text); err != nil {
+			return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
+		}
+		if own, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
+		}
+		s.tables.due.Store(own)
+	}
+	if older {
+		if err := s.outlive(ctx, own); err != nil {
+			return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
+		}
+	}
+	s.tables.syncing.Lock()
+	defer s.tables.syncing.Unlock()
+	s.tables.due.CompareAndSwap(own, 0)
+	found, err := s.readTables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before, known := strconv.FormatUint(own, 10), *s.tables.known.Load()
+	for name, t := range found {
+		if former := known[name]; former != nil && former.ready && former.added == t.added {
+			t.ready = true
+		}
+		if t.published && !t.ready && isBefore(t.added, before, before) {
+			t.ready = true
+			fresh = append(fresh, name)
+		}
+	}
+	if _, err := s.meta.Exec(ctx, fmt.Sprintf("COMMENT ON PUBLICATION %s IS '%s%d'", quote(s.cfg.name()), readyBefore, own)); err != nil {
+		s.log.Debug("postgres: which tables are ready could not be noted", "error", err) // the next start waits again
+	}
+	s.tables.known.Store(&found)
+	return fresh, nil
+}
+
+// adoptTriggered makes ready what has triggers.
+func (s *Source) adoptTriggered() (fresh []string) {
 	s.tables.syncing.Lock()
 	defer s.tables.syncing.Unlock()
 	known := *s.tables.known.Load()
-	var text string
-	if err := s.meta.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&text); err != nil {
-		return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
-	}
-	own, err := strconv.ParseUint(text, 10, 64)
-	if err == nil && older {
-		err = s.outlive(ctx, own)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
-	}
 	ready := make(map[string]*table, len(known))
 	for name, t := range known {
 		if t.published && !t.ready {
@@ -238,15 +275,8 @@ func (s *Source) adopt(ctx context.Context, older bool) (fresh []string, err err
 		}
 		ready[name] = t
 	}
-	if s.cfg.Triggers {
-		s.tables.known.Store(&ready)
-		return fresh, nil
-	}
-	if _, err := s.meta.Exec(ctx, fmt.Sprintf("COMMENT ON PUBLICATION %s IS '%s%d'", quote(s.cfg.name()), readyBefore, own)); err != nil {
-		s.log.Debug("postgres: which tables are ready could not be noted", "error", err) // the next start waits again
-	}
 	s.tables.known.Store(&ready)
-	return fresh, nil
+	return fresh
 }
 
 // readyBefore is how the publication's comment begins: of the tables that were
@@ -263,6 +293,9 @@ func (s *Source) alter(ctx context.Context, how string, t *table) (done bool) {
 			s.log.Warn("postgres: the publication could not be altered", "statement", statement, "error", err)
 		}
 		return false
+	}
+	if was := s.tables.print.Load(); was != nil { // somebody may undo this before the next look
+		s.tables.print.Store(&print{schema: was.schema})
 	}
 	return true
 }
