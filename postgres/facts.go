@@ -44,8 +44,7 @@ const factQuery = `SELECT c.oid, n.nspname, c.relname, c.relkind::text,
 	CASE WHEN c.relkind = 'v' AND c.oid >= 16384 THEN coalesce(pg_catalog.pg_get_viewdef(c.oid), '') ELSE '' END,
 	ARRAY(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy AS p
 		WHERE p.polrelid = c.oid AND c.relrowsecurity AND p.polqual IS NOT NULL)
-FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relpersistence <> 't'`
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace`
 
 // The type of a column is that below its domains, and said to be an enum where
 // it is one.

@@ -115,8 +115,8 @@ func TestPoolSeesTheSnapshot(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: counts %d, %v; want %d", name, got, err, want)
 		}
-		if err := set.Err(); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if err := set.Err(); err != nil || set.Unstamped() != "" {
+			t.Errorf("%s: %v, unstamped %q", name, err, set.Unstamped())
 		}
 		noted := slices.ContainsFunc(set.Uses(), func(u readset.Use) bool {
 			return strings.HasPrefix(u.Statement.Text, countItems) && fmt.Sprint(u.Args) == "[10]"
@@ -180,8 +180,8 @@ func TestPoolRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tx.QueryRow(ctx, countItems).Scan(&n); err == nil || set.Err() == nil {
-		t.Errorf("a transaction begun before: %v, %v", err, set.Err())
+	if err := tx.QueryRow(ctx, countItems).Scan(&n); err != nil || !strings.Contains(set.Unstamped(), "begun before") {
+		t.Errorf("in a transaction begun before: %v, unstamped %q", err, set.Unstamped())
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Error(err)

@@ -31,7 +31,6 @@ type traced struct {
 	watch    *watcher
 	prepared map[string]string // texts by their names
 
-	within  *readset.Set    // the evaluation in which the open transaction was begun
 	writer  *readset.Writes // of the newest statement's request
 	begun   *readset.Writes // of the request that has written and not committed
 	now     *running        // nil where nobody asks about the statement
@@ -212,10 +211,9 @@ func (c *traced) place(ctx context.Context, all []sent) error {
 	case p == nil, c.now.unknown != nil:
 		return nil
 	case c.watch.conn.ParameterStatus("in_hot_standby") == "on":
-		return fmt.Errorf("postgres: %.200q reads a standby, which may be behind the source: have views read the primary", c.now.text)
-	case c.watch.inTransaction():
-		return c.checkTransaction()
-	case writes:
+		set.Unstamp("it reads a standby, which may be behind: have views read the primary")
+		return nil
+	case writes, c.watch.inTransaction():
 		return nil
 	}
 	if err := p.begin(); err != nil {
@@ -269,19 +267,6 @@ func frozen(args []any) []any {
 	return list
 }
 
-// checkTransaction refuses to read in a transaction whose state may be older
-// than the evaluation's.
-func (c *traced) checkTransaction() error {
-	if c.within == c.now.set || c.watch.conn.TxStatus() != 'T' {
-		return nil
-	}
-	level, err := c.watch.ask("SHOW transaction_isolation")
-	if err == nil && level != "read committed" && level != "read uncommitted" {
-		err = fmt.Errorf("postgres: %.200q runs in a transaction that was begun before the view is evaluated: begin it with the request's context", c.now.text)
-	}
-	return err
-}
-
 // finish comes when what was sent has run.
 func (c *traced) finish(err error) {
 	if c.refused {
@@ -325,7 +310,6 @@ func (c *traced) ran(err error) {
 		r.fail(c.source, fmt.Errorf("it failed, so nothing tells what the functions in it have read: %w", err))
 	}
 	if first := firstWord(r.text); err == nil && (first == "begin" || first == "start") {
-		c.within = r.set
 		if err := c.enter(ctx, r); err != nil {
 			r.fail(c.source, err)
 		}

@@ -52,6 +52,7 @@ type watcher struct {
 	failed  bool
 	altered bool // the session is not as it was opened
 
+	within    *readset.Set // the evaluation in which the transaction was begun
 	standing  standing
 	settings  []roleSetting // that the transaction has had
 	xid       uint64        // of the transaction that ends
@@ -81,6 +82,10 @@ func (w *watcher) Attend(ctx context.Context, text string) error {
 	first := firstWord(text)
 	if !w.inTransaction() {
 		w.asked, w.standing, w.settings = false, standing{}, nil
+		w.within = readset.From(ctx)
+	}
+	if set := readset.From(ctx); set != nil && set != w.within {
+		set.Unstamp("it reads in a transaction that was begun before its view ran: begin it with the request's context")
 	}
 	w.asked = w.asked || readset.WritesFrom(ctx) != nil
 	w.wrote = w.asked && w.source.mayWrite(text)

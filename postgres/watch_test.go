@@ -269,8 +269,8 @@ func TestToldHere(t *testing.T) {
 		}
 		defer set.Snapshot.Close()
 		got := run(readset.NewContext(t.Context(), set))
-		if err := set.Err(); err != nil {
-			t.Error(err)
+		if err := set.Err(); err != nil || set.Unstamped() != "" {
+			t.Errorf("%v, unstamped %q", err, set.Unstamped())
 		}
 		return got, set.Tables()
 	}
@@ -285,6 +285,15 @@ func TestToldHere(t *testing.T) {
 	}
 	if got := first(t.Context(), handle, "SELECT count(*) FROM gift WHERE id IN (7, 8)"); got != "2" {
 		t.Errorf("%s rows were written", got)
+	}
+	before, err := handle.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := &readset.Set{}
+	first(readset.NewContext(t.Context(), set), before, "INSERT INTO gift VALUES (9, 0) RETURNING id")
+	if err := before.Rollback(); err != nil || set.Unstamped() == "" {
+		t.Errorf("what runs in a transaction begun before is taken to be in the snapshot, %v", err)
 	}
 	got, reads := evaluate(func(ctx context.Context) string {
 		conn, err := handle.Conn(ctx)
