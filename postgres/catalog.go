@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/wakeful-dev/wakeful/postgres/internal/triggerlog"
 	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/source"
 )
@@ -238,6 +240,7 @@ const relationQuery = `SELECT c.oid, n.nspname, c.relname, c.relkind IN ('v', 'm
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
 	AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
+	AND pg_catalog.obj_description(n.oid, 'pg_namespace') IS DISTINCT FROM '` + triggerlog.Comment + `'
 	AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 	AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'))
 	AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS e

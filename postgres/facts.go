@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wakeful-dev/wakeful/postgres/internal/triggerlog"
 	"github.com/wakeful-dev/wakeful/readset"
 )
 
@@ -38,9 +39,13 @@ type fact struct {
 }
 
 // The system's own views are known by what they read; their text is not needed.
-const factQuery = `SELECT c.oid, n.nspname, c.relname, c.relkind::text,
+// A change log is no table of the app, nor are the triggers that write it.
+const factQuery = `WITH logs AS (
+	SELECT m.oid FROM pg_catalog.pg_namespace AS m WHERE pg_catalog.obj_description(m.oid, 'pg_namespace') = '` + triggerlog.Comment + `'
+), notes AS (SELECT p.oid FROM pg_catalog.pg_proc AS p JOIN logs ON logs.oid = p.pronamespace)
+SELECT c.oid, n.nspname, c.relname, CASE WHEN n.oid IN (SELECT oid FROM logs) THEN '-' ELSE c.relkind::text END,
 	coalesce((SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE c.relispartition AND i.inhrelid = c.oid), 0),
-	EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
+	EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgfoid NOT IN (SELECT oid FROM notes)),
 	CASE WHEN c.relkind = 'v' AND c.oid >= 16384 THEN coalesce(pg_catalog.pg_get_viewdef(c.oid), '') ELSE '' END,
 	ARRAY(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy AS p
 		WHERE p.polrelid = c.oid AND c.relrowsecurity AND p.polqual IS NOT NULL)

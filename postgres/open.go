@@ -48,7 +48,7 @@ type Config struct {
 
 	// Triggers follows the database by triggers that write each changed row to a
 	// table, where its own log cannot be had. They are made in every table, and
-	// cost each write a multiple of its time.
+	// cost each write a multiple of its time: see the package's documentation.
 	Triggers bool
 
 	// Logger gets what is worth a person's notice. Default: nothing is logged.

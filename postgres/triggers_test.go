@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/pgtest"
 	"github.com/wakeful-dev/wakeful/readset"
+	"github.com/wakeful-dev/wakeful/readset/readsettest"
 	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/source/sourcetest"
 )
@@ -32,6 +34,14 @@ func TestTriggersConformance(t *testing.T) {
 			Trim: func(t *testing.T) { catchUp(t, s); s.history.Load().trim() },
 		}
 	})
+}
+
+// TestTriggersRecorder: the recorder knows nothing of how changes come.
+func TestTriggersRecorder(t *testing.T) {
+	db := pgtest.Database(t)
+	db.Exec(t, recordSchema, "ALTER TABLE keyless SET UNLOGGED")
+	handle, s := open(t, Config{URL: db.URL, Triggers: true})
+	promises(t, db, s, readsettest.Harness{DB: handle})
 }
 
 // triggered is a database that is followed by triggers, and its stream.
@@ -142,6 +152,9 @@ func TestTriggers(t *testing.T) {
 	})
 	t.Run("many rows", func(t *testing.T) {
 		f.expect(t, "b -[1 2026-01-02 03:04:05+00 [0 92] 0.1 2]; a", "BEGIN; INSERT INTO a SELECT i, 2 FROM generate_series(1, 1000) AS i; DELETE FROM b; UPDATE a SET n = 3; COMMIT")
+		if n, err := strconv.Atoi(f.Value(t, "SELECT count(*) FROM wakeful.log")); err != nil || n > 60 {
+			t.Errorf("%d rows in the change log, %v", n, err)
+		}
 		f.expect(t, "a | a | a", "TRUNCATE a", "INSERT INTO a SELECT i FROM generate_series(1, 9) AS i", "DELETE FROM a")
 	})
 	t.Run("partitions", func(t *testing.T) {
@@ -248,6 +261,15 @@ func TestTriggersAltered(t *testing.T) {
 	var uncovered *source.UncoveredError
 	if err := f.s.Covers(t.Context(), "wakeful.log"); !errors.As(err, &uncovered) {
 		t.Errorf("the change log itself: %v", err)
+	}
+	told, err := f.s.Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range told.Tables {
+		if strings.HasPrefix(table.Name, "wakeful.") {
+			t.Errorf("%s is a table for resources", table.Name)
+		}
 	}
 }
 
