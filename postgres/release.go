@@ -23,7 +23,7 @@ type prober struct {
 // release lets commits through the gate that have become visible, as long as
 // ctx lasts.
 func (s *Source) release(ctx context.Context, h *history) error {
-	wait := probeEvery
+	wait, failing := probeEvery, false
 	for {
 		first, came := h.waiting()
 		if first.IsZero() {
@@ -40,12 +40,19 @@ func (s *Source) release(ctx context.Context, h *history) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.log.Warn("postgres: what everybody sees could not be asked", "error", err)
-			wait = probeRest
+			if !failing {
+				s.log.Warn("postgres: what everybody sees could not be asked", "error", err)
+			}
+			wait, failing = probeRest, true
+			if f := s.flow.Load(); f != nil && isCode(err, "57P01", "57P02", "57P03") {
+				// A server that shuts down waits until all that it has sent is
+				// acknowledged, and lets nobody ask what can be.
+				f.close()
+			}
 		case moved:
-			wait = probeEvery
+			wait, failing = probeEvery, false
 		default:
-			wait = min(2*wait, probeRest)
+			wait, failing = min(2*wait, probeRest), false
 		}
 		if rest(ctx, began, wait, came) != nil {
 			return nil
