@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -149,6 +150,85 @@ func TestPostgresNeeds(t *testing.T) {
 			q, s := readPostgres(tt.text, tt.tables...)
 			if got := needsOf(q, s, tt.args); got != tt.want {
 				t.Errorf("%s\n got %s\nwant %s", tt.text, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestPostgresRedact: no literal of a text is left, whatever way it is written.
+func TestPostgresRedact(t *testing.T) {
+	for text, want := range map[string]string{
+		`SELECT "Title" FROM issue WHERE owner = 7 AND code = 'secret''s' -- secret`:               `SELECT "Title" FROM issue WHERE owner = ? AND code = ?`,
+		`SELECT E'secret\'s', $$secret$$, $a$se$$cret$a$, $1, B'01', U&'secret', N'secret', 1.5e3`: "SELECT ?, ?, ?, $1, ?, ?, ?, ?",
+		`SELECT /* secret /* secret */ secret */ id FROM issue WHERE code = 'secret\'' secret`:     "SELECT id FROM issue WHERE code = ?",
+		`SELECT '{secret}'::text[], date '2026-01-01' FROM "a.b"`:                                  `SELECT ?::text[], date ? FROM "a.b"`,
+	} {
+		if got := Redact(&readset.Statement{Text: text, Schema: postgresSchema()}); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+func TestPostgresTies(t *testing.T) {
+	for text, want := range map[string]bool{
+		"SELECT * FROM issue ORDER BY price":                 true,
+		"SELECT * FROM issue WHERE id = $1 ORDER BY price":   false,
+		"SELECT * FROM issue WHERE id = ANY($1) ORDER BY at": true,
+		"SELECT * FROM issue ORDER BY at DESC, id":           false,
+		"SELECT DISTINCT ON (at) * FROM issue ORDER BY at":   false,
+	} {
+		if q, _ := readPostgres(text); q.Opaque != "" || (q.Ties != "") != want {
+			t.Errorf("%s: %q %s", text, q.Ties, q.Opaque)
+		}
+	}
+}
+
+// FuzzPostgresRead: whatever a text is, it is read at most, always in one way,
+// and narrower with arguments only.
+func FuzzPostgresRead(f *testing.F) {
+	for _, text := range append(postgresStatements, statements...) {
+		f.Add(text)
+	}
+	columns := []string{"id", "owner", "Title", "price", "code", "done"}
+	rows := [][]any{{int64(1), int64(1), "x", "0.50", "a", true}, {int64(2), nil, "", "1", nil, nil}, {int64(0), int64(-1), nil, "NaN", "", false}}
+	f.Fuzz(func(t *testing.T, text string) {
+		q, s := readPostgres(text, "issue")
+		args := []any{1, "x", nil}[:min(q.params, 3)]
+		needs, _ := q.Bind(s, args, nil)
+		wider, _ := q.Bind(s, args, func(int, any) string { return WhyDiffers })
+		for _, row := range rows {
+			if needs[0].Where.MetBy(columns, row) && !wider[0].Where.MetBy(columns, row) {
+				t.Errorf("%q: without arguments it is narrower: %v, else %v", text, wider[0].Where, needs[0].Where)
+			}
+		}
+		if again, _ := readPostgres(text, "issue"); again.Opaque != q.Opaque || again.Shape != q.Shape {
+			t.Errorf("%q is read in two ways", text)
+		}
+		Redact(s)
+	})
+}
+
+// postgresStatements are of the kind that handlers run.
+var postgresStatements = []string{
+	`SELECT id, "Title" FROM issue WHERE owner = $1 ORDER BY id`,
+	`SELECT i.id, i."Title", p.name FROM issue i JOIN person p ON p.id = i.owner WHERE i.owner = $1 AND i.price BETWEEN $2 AND $3 ORDER BY i.id DESC LIMIT 20`,
+	"WITH RECURSIVE up(id) AS (SELECT boss FROM person WHERE id = $1 UNION SELECT p.boss FROM person p JOIN up ON p.id = up.id) SELECT * FROM up",
+	"SELECT owner, count(*) AS n, max(price) FROM issue WHERE code LIKE $1 || '%' GROUP BY owner HAVING count(*) > 2",
+	"SELECT id FROM issue i WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.id = i.owner AND p.name = ANY($1::text[]))",
+}
+
+// BenchmarkReadPostgres is beside BenchmarkRead: the same statements.
+func BenchmarkReadPostgres(b *testing.B) {
+	schema := postgresSchema()
+	for i, text := range postgresStatements {
+		b.Run(fmt.Sprintf("%d of %d bytes", i, len(text)), func(b *testing.B) {
+			b.ReportAllocs()
+			s := &readset.Statement{Text: text, Schema: schema}
+			c := catalogOf(schema)
+			for b.Loop() {
+				if q := c.read(s); q.Opaque != "" {
+					b.Fatal(q.Opaque)
+				}
 			}
 		})
 	}
