@@ -16,7 +16,9 @@
 //
 // The handlers stay as they are. They have to pass the request's context to
 // the database (db.QueryContext(r.Context(), …)): what an evaluation reads is
-// noted through it.
+// noted through it, and all of it is read in one snapshot. With a pool of pgx
+// (postgres.OpenPool) each statement is; postgres.Tx is that snapshot for those
+// who want to begin a transaction.
 //
 // How long a client may take to send a request is http.Server's to say: without
 // ReadHeaderTimeout, half a handshake holds a connection for ever. Sockets take

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/sqldb"
 )
@@ -22,6 +24,7 @@ type description struct {
 	// late: functions in it may read other tables at each run; the locks tell,
 	// afterwards.
 	late     bool
+	blind    bool     // so do the views in it, which nobody has seen
 	composed bool     // their sources do not name all of them
 	returns  bool     // it has rows as its result
 	params   []uint32 // types of the arguments
@@ -99,10 +102,25 @@ func (s *Source) describeOne(ctx context.Context, f *facts, text string) (*descr
 			"or declare its tables with wakeful.DependsOn outside of the recorded handle", strings.ToUpper(l.next().text))
 	}
 	p, err := s.explain(ctx, text)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && (refused.Code == "23502" || refused.Code == "23514") {
+		return s.unplanned(f, text)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return f.description(text, p)
+}
+
+// unplanned describes a statement with an argument that may not be NULL, of a
+// domain: it is not planned without its value, and its locks tell all.
+func (s *Source) unplanned(f *facts, text string) (*description, error) {
+	volatile, err := f.code.volatileIn(text, nil)
+	if err != nil {
+		return nil, err
+	}
+	statement := &readset.Statement{Text: text, Writes: s.mayWrite(text), Volatile: volatile}
+	return &description{statement: statement, late: true, blind: true, composed: true, returns: true}, nil
 }
 
 // planned is what the database says of one statement.

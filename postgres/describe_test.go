@@ -148,6 +148,22 @@ func TestReads(t *testing.T) {
 	}
 }
 
+// TestArgumentThatIsNoNull: a statement that cannot be planned without its
+// argument is told by its locks.
+func TestArgumentThatIsNoNull(t *testing.T) {
+	handle, s, _ := handled(t, describeSchema, "CREATE DOMAIN place AS int NOT NULL CHECK (VALUE > 0)")
+	set := &readset.Set{}
+	var err error
+	if set.Snapshot, err = openStandalone(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	defer set.Snapshot.Close()
+	got := first(readset.NewContext(t.Context(), set), handle, "SELECT name FROM item WHERE id = $1::place", 1)
+	if got != "tea" || reads(set) != "item(*)" || set.Err() != nil {
+		t.Errorf("read %s, noted %s, %v", got, reads(set), set.Err())
+	}
+}
+
 // TestPolicies: what a policy reads is read by those for whom it counts.
 func TestPolicies(t *testing.T) {
 	s, db := opened(t, describeSchema)

@@ -32,7 +32,7 @@ func (p *pinned) late(ctx context.Context, set *readset.Set, d *description, tex
 	if err = r.try(ctx, text, call); err == nil {
 		var locks []uint32
 		if locks, err = r.locks(ctx); err == nil {
-			err = p.source.noteLocks(ctx, set, text, locks, true)
+			err = p.source.noteLocks(ctx, set, text, locks, d == nil || !d.blind)
 		}
 	}
 	if err != nil && !errors.Is(err, sqldb.ErrWrites) && (d == nil || d.composed) {

@@ -243,7 +243,7 @@ func (c *traced) note(ctx context.Context, one sent) (writes bool, reads []reads
 	}
 	if !d.statement.Writes || d.returns {
 		c.now.set.Add(c.source.Refine(d.statement, ordinals(one.args)), frozen(one.args))
-		c.now.late, c.now.composed = c.now.late || d.late, c.now.composed || d.composed
+		c.now.late, c.now.composed, c.now.known = c.now.late || d.late, c.now.composed || d.composed, c.now.known && !d.blind
 	}
 	return d.statement.Writes, d.statement.Reads
 }

@@ -273,7 +273,7 @@ func (w *watcher) Tell(ctx context.Context, set *readset.Set, statement *readset
 	}
 	whole, err := readWhole(rows, nil)
 	if err == nil {
-		err = w.source.noteLocks(ctx, set, statement.Text, w.locks, d != nil)
+		err = w.source.noteLocks(ctx, set, statement.Text, w.locks, d != nil && !d.blind)
 	}
 	if err != nil {
 		set.Fail(err)
