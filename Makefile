@@ -7,8 +7,8 @@
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## an issue board in your browser; open it twice (ARGS="--listen :9000 --db board.db")
-	@mkdir -p .cache && go build -o .cache/wakeful ./cmd/wakeful && exec .cache/wakeful demo $(ARGS)
+demo: ## an issue board in your browser; open it twice (ARGS="--listen :9000 --db board.db"; DB=postgres)
+	@DB='$(DB)' ./scripts/demo.sh $(ARGS)
 
 test: ## everything that must hold before a commit is shared
 	@./scripts/test.sh

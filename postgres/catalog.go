@@ -99,7 +99,7 @@ func (s *Source) toldNow(ctx context.Context) (*told, error) {
 			return found, nil
 		}
 		asked := time.Now()
-		fresh, err := s.readCatalog(ctx)
+		fresh, err := s.readCatalog(ctx, s.judge)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +123,9 @@ func (c *catalog) put(fresh *told, forgets uint64, asked time.Time) (*told, bool
 	return fresh, true
 }
 
-// readCatalog asks the database for all that is told of it.
-func (s *Source) readCatalog(ctx context.Context) (*told, error) {
+// readCatalog asks the database for all that is told of it. judge says of its
+// tables whether their changes are reported.
+func (s *Source) readCatalog(ctx context.Context, judge func(context.Context, []*schema.Table) error) (*told, error) {
 	r := &catalogReader{
 		told:   &told{schema: &schema.Schema{Dialect: "postgres"}, constraints: map[constraintName]constraint{}},
 		tables: map[uint32]*relation{},
@@ -133,13 +134,11 @@ func (s *Source) readCatalog(ctx context.Context) (*told, error) {
 		r.tx = tx
 		return r.read(ctx)
 	})
+	if err == nil {
+		err = judge(ctx, r.schema.Tables)
+	}
 	if err != nil {
 		return nil, err
-	}
-	for _, t := range r.schema.Tables {
-		if err := s.judge(ctx, t); err != nil {
-			return nil, err
-		}
 	}
 	text, err := json.Marshal(r.schema)
 	if err != nil {
@@ -150,18 +149,34 @@ func (s *Source) readCatalog(ctx context.Context) (*told, error) {
 	return r.told, nil
 }
 
-// judge says whether changes of a table are reported.
-func (s *Source) judge(ctx context.Context, t *schema.Table) error {
-	if t.View {
-		return nil
+// judge says of tables whether their changes are reported. However many are
+// new, it waits for them once.
+func (s *Source) judge(ctx context.Context, tables []*schema.Table) error {
+	patience, cancel := context.WithTimeout(ctx, adoptPatience)
+	defer cancel()
+	for _, t := range tables {
+		if t.View {
+			continue
+		}
+		err := s.Covers(patience, t.Name)
+		if patience.Err() != nil && ctx.Err() == nil {
+			err = s.uncovered(t.Name, s.tables.get(t.Name))
+		}
+		if err := blame(t, err); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// blame notes why changes of a table are not reported; another error is
+// returned.
+func blame(t *schema.Table, err error) error {
 	var uncovered *source.UncoveredError
-	switch err := s.Covers(ctx, t.Name); {
-	case errors.As(err, &uncovered):
-		t.Unobserved, t.Cure = uncovered.Reason, uncovered.Cure
-	case err != nil:
+	if !errors.As(err, &uncovered) {
 		return err
 	}
+	t.Unobserved, t.Cure = uncovered.Reason, uncovered.Cure
 	return nil
 }
 

@@ -224,10 +224,6 @@ func (f *RoleFacts) read(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	f.Owns, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-		var schema, table string
-		err := row.Scan(&schema, &table)
-		return tableName(schema, table), err
-	})
+	f.Owns, err = pgx.CollectRows(rows, namedRow)
 	return err
 }

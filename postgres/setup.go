@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -70,7 +71,8 @@ func (s *Source) look(ctx context.Context) (v server, err error) {
 	}
 	defer conn.Release()
 	var pid uint32
-	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+	// Not prepared: behind a pooler another's statement may have the name already.
+	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
 		return v, fmt.Errorf("postgres: %w", err)
 	}
 	if pid != conn.Conn().PgConn().PID() {

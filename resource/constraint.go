@@ -31,8 +31,7 @@ func (c *call) refuse(w http.ResponseWriter, doing string, r *schema.Refusal, er
 	case schema.Raised:
 		return wire.NewProblem(http.StatusUnprocessableEntity, wire.CodeConstraint, r.Constraint)
 	case schema.Forbidden:
-		c.Logger.Warn("the database does not allow it", "resource", c.Name, "doing", doing, "error", err)
-		return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "the database does not allow it")
+		return c.forbidden(doing, err)
 	case schema.TooBig:
 		c.Logger.Error("the database has no room", "resource", c.Name, "error", err)
 		return wire.NewProblem(http.StatusInsufficientStorage, wire.CodeUnavailable, "the database has no room for it")

@@ -82,8 +82,7 @@ func (c *call) unread(doing string, err error) *wire.Problem {
 		case schema.Mistyped:
 			return wire.NewProblem(http.StatusBadRequest, wire.CodeBadParameter, "a value to compare with is none that its column takes")
 		case schema.Forbidden:
-			c.Logger.Warn("the database does not allow it", "resource", c.Name, "doing", doing, "error", err)
-			return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "the database does not allow it")
+			return c.forbidden(doing, err)
 		}
 	}
 	return c.unavailable(doing, err)

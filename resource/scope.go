@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/readset"
 	"github.com/wakeful-dev/wakeful/where"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -45,6 +46,18 @@ func (p *reading) policed(ctx context.Context) bool {
 		t := p.schema.Table(name)
 		return t == nil || t.Policed || t.Policies && asRole
 	})
+}
+
+// forbidden answers for what the database does not let its user do, or the role
+// that the request has there: that is how it is meant then, and nobody's fault.
+func (c *call) forbidden(doing string, err error) *wire.Problem {
+	const reason = "the database does not allow it"
+	if readset.Rights(c.r.Context()) == "" {
+		c.Logger.Warn(reason, "resource", c.Name, "doing", doing, "error", err)
+	} else if _, known := permit.From(c.r.Context()); !known {
+		return c.refused(permit.SignIn)
+	}
+	return c.refused(permit.Deny(reason))
 }
 
 // unbound answers for a condition that is none of the table. What a request

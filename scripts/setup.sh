@@ -68,7 +68,7 @@ wrap() {
 			exec "$root/usr/lib/chromium/chromium" "\$@"
 		END
 		;;
-	nginx | caddy)
+	nginx | caddy | pgbouncer)
 		cat >".cache/bin/$1" <<-END
 			#!/bin/sh
 			export LD_LIBRARY_PATH="$root/usr/lib/$triple:$root/lib/$triple"
@@ -93,13 +93,14 @@ wrap() {
 	chmod +x ".cache/bin/$1"
 }
 
-# provide_postgres: has PostgreSQL's server where internal/pgtest finds it. As
-# root without the cluster that Debian's package makes and starts.
+# provide_postgres [apart]: has PostgreSQL's server where internal/pgtest finds
+# it. As root without the cluster that Debian's package makes and starts; apart
+# it is unpacked for root too.
 provide_postgres() {
 	have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || compgen -G '.cache/root/usr/lib/postgresql/*/bin/postgres' >/dev/null && return
 	have apt-get || return 0
 	printf 'fetching postgresql\n'
-	if [ "$(id -u)" = 0 ]; then
+	if [ "$(id -u)" = 0 ] && [ "${1-}" != apart ]; then
 		without_cluster as_root postgresql >.cache/apt.log 2>&1
 	else
 		unpack postgresql >.cache/apt.log 2>&1
@@ -117,10 +118,16 @@ without_cluster() {
 	return $status
 }
 
+if [ "${1-}" = postgres ]; then # no more is asked for
+	provide_postgres apart
+	exit
+fi
+
 provide gcc gcc libc6-dev # for the race detector
 provide chromium chromium fonts-dejavu-core
 provide_apart nginx nginx
 provide_apart caddy caddy
+provide_apart pgbouncer pgbouncer
 provide_postgres
 
 for lock in e2e/*/package-lock.json; do

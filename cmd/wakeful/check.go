@@ -28,6 +28,7 @@ var errMissing = errors.New("something is missing")
 func runCheck(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	set := flags("check", checkText, stderr)
 	settings := serve.NewSettings(set)
+	fix := set.Bool("fix", false, "do in a PostgreSQL database what can be done from here: settings, the publication, event triggers")
 	set.Usage = settingsUsage(set, checkText, settings, stderr)
 	if err := parse(set, args); err != nil {
 		return err
@@ -35,7 +36,18 @@ func runCheck(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err := settings.Load(os.LookupEnv); err != nil {
 		return err
 	}
-	findings, err := serve.Check(ctx, settings, slog.New(slog.DiscardHandler))
+	logger := slog.New(slog.DiscardHandler)
+	if *fix {
+		done, err := serve.Fix(ctx, settings, logger)
+		for _, f := range done {
+			fmt.Fprintln(stdout, "  done     "+f.What)
+			fmt.Fprintln(stdout, "           by: "+f.How)
+		}
+		if err != nil {
+			fmt.Fprintln(stdout, "  FAILED   "+err.Error())
+		}
+	}
+	findings, err := serve.Check(ctx, settings, logger)
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/internal/demo"
+	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/sqlite"
 )
 
@@ -23,7 +25,8 @@ const defaultListen = "127.0.0.1:8080"
 
 const demoText = `Serves an issue board whose lists are live: open it in two windows. A writer
 keeps it moving. The data lie in a temporary file, or in the one of --db, which
-a restart finds again.
+a restart finds again, or in a PostgreSQL database of which --db is the URL: in
+a schema of their own, which is dropped at the end with all that was made there.
 `
 
 var demoVerb = verb{
@@ -35,15 +38,21 @@ var demoVerb = verb{
 type demoFlags struct {
 	listen string
 	db     string
+	psql   string
 	still  bool
 	debug  bool
+}
+
+func (f *demoFlags) postgres() bool {
+	return strings.HasPrefix(f.db, "postgres://") || strings.HasPrefix(f.db, "postgresql://")
 }
 
 func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var f demoFlags
 	set := flags("demo", demoText, stderr)
 	set.StringVar(&f.listen, "listen", defaultListen, "`address` to serve at; where the default is taken, any free port")
-	set.StringVar(&f.db, "db", "", "`file` of the SQLite database, made where there is none; without it a temporary one")
+	set.StringVar(&f.db, "db", "", "`file` of the SQLite database, made where there is none; without it a temporary one; or the URL of a PostgreSQL one")
+	set.StringVar(&f.psql, "psql", "psql", "`command` that is psql, in what is said")
 	set.BoolVar(&f.still, "still", false, "without the writer: nothing moves but by hand")
 	set.BoolVar(&f.debug, "debug", false, "log everything that happens")
 	if err := parse(set, args); err != nil {
@@ -74,20 +83,15 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 // serveDemo serves until ctx is done or something fails, and leaves nothing
 // running.
 func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *slog.Logger, stdout io.Writer) (err error) {
-	db, source, err := sqlite.Config{
-		Path: f.db,
-		// Its transactions read before they write: each waits for its turn.
-		Parameters: url.Values{"_txlock": {"immediate"}},
-		Logger:     logger,
-	}.Open()
+	open := openDemoFile
+	if f.postgres() {
+		open = openDemoPostgres
+	}
+	board, source, end, err := open(f, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	board, err := demo.New(db, demo.SQLite, logger)
-	if err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	live, err := wakeful.New(wakeful.Config{Source: source, Logger: logger})
 	if err != nil {
 		return err
@@ -107,6 +111,24 @@ func serveDemo(ctx context.Context, f demoFlags, listener net.Listener, logger *
 		jobs = append(jobs, board.Run)
 	}
 	return together(ctx, jobs...)
+}
+
+func openDemoFile(f demoFlags, logger *slog.Logger) (_ *demo.Board, _ source.Source, end func() error, err error) {
+	db, source, err := sqlite.Config{
+		Path: f.db,
+		// Its transactions read before they write: each waits for its turn.
+		Parameters: url.Values{"_txlock": {"immediate"}},
+		Logger:     logger,
+	}.Open()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	end = func() error { return errors.Join(db.Close(), source.Close()) }
+	board, err := demo.New(db, demo.SQLite, logger)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, end())
+	}
+	return board, source, end, nil
 }
 
 // answer serves until ctx is done, and lets requests under way end.
@@ -164,6 +186,10 @@ func invite(w io.Writer, address net.Addr, f demoFlags) {
 	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		board = fmt.Sprintf("http://localhost:%d", tcp.Port)
 	}
+	outside := fmt.Sprintf(`sqlite3 %s "UPDATE tickets SET votes = votes + 1"`, f.db)
+	if f.postgres() {
+		outside = fmt.Sprintf(`%s '%s' -c "UPDATE %s.tickets SET votes = votes + 1"`, f.psql, withoutPassword(f.db), demo.Schema)
+	}
 	fmt.Fprintf(w, `The board: %[1]s     open it in two windows side by side
 
 Its lists are ordinary endpoints, and live ones with a session's name:
@@ -174,8 +200,8 @@ Its lists are ordinary endpoints, and live ones with a session's name:
 Write from here, and watch the windows:
   curl -d title='Hello from a terminal' %[1]s/api/tickets
   curl -X PATCH -d running=false %[1]s/api/writer
-  sqlite3 %[2]s "UPDATE tickets SET votes = votes + 1"
+  %[2]s
 
 Ctrl-C ends it.
-`, board, f.db)
+`, board, outside)
 }

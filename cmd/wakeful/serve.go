@@ -78,7 +78,7 @@ func serveInvites(w io.Writer, settings *serve.Settings, clients net.Addr, opera
 	if settings.TLSCert != "" {
 		scheme = "https://"
 	}
-	fmt.Fprintf(w, "Serving %s: %s%s%s/api/\n", settings.DB, scheme, reached(clients), settings.BasePath)
+	fmt.Fprintf(w, "Serving %s: %s%s%s/api/\n", settings.Database(), scheme, reached(clients), settings.BasePath)
 	if operators != nil {
 		fmt.Fprintf(w, "For operators: http://%s (/metrics, wakeful status --url, wakeful clear --url)\n", reached(operators.Addr()))
 	}

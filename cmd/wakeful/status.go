@@ -69,6 +69,16 @@ func printReport(w io.Writer, r *serve.Report) error {
 	fmt.Fprintf(tab, "sessions\t%d, %d connected, %d long polls\n", server.Gateway.Sessions, server.Gateway.Sockets, server.Gateway.Polls)
 	fmt.Fprintf(tab, "observers\t%d, followed %d times\n", len(server.Worker.Observers), server.Gateway.Subscriptions)
 	fmt.Fprintf(tab, "memory\t%d KiB for lists, logs and caches\n", server.Memory.Total>>10)
+	if l := r.Log; l != nil {
+		most := "without bound"
+		if l.Most > 0 {
+			most = fmt.Sprintf("of %d MiB at most", l.Most>>20)
+		}
+		fmt.Fprintf(tab, "log\t%d KiB not read yet, %d MiB kept for %s %s\n", l.Unread>>10, l.Kept>>20, l.Slot, most)
+		if l.Waiting > time.Second {
+			fmt.Fprintf(tab, "\ta commit that nobody sees yet is %s old\n", l.Waiting.Round(time.Second))
+		}
+	}
 	var counts []string
 	for _, name := range slices.Sorted(maps.Keys(server.Counts)) {
 		if n := server.Counts[name]; n > 0 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wakeful-dev/wakeful"
+	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/sqlite"
 	"github.com/wakeful-dev/wakeful/wakefultest"
 )
@@ -45,7 +46,12 @@ var lists = []string{
 
 func TestAllListsFollowTheWriter(t *testing.T) {
 	b, source := newBoard(t)
-	live, err := wakeful.New(wakeful.Config{Source: source})
+	followWriter(t, b, source)
+}
+
+func followWriter(t *testing.T, b *Board, from source.Source) {
+	t.Helper()
+	live, err := wakeful.New(wakeful.Config{Source: from})
 	if err != nil {
 		t.Fatal(err)
 	}

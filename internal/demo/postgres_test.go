@@ -31,6 +31,12 @@ func postgresBoard(t *testing.T) (*Board, *postgres.Source) {
 	return b, source
 }
 
+// TestAllListsFollowTheWriterOnPostgres is what the page shows.
+func TestAllListsFollowTheWriterOnPostgres(t *testing.T) {
+	b, source := postgresBoard(t)
+	followWriter(t, b, source)
+}
+
 // TestPostgresTakesEveryWrite: what visitors and the writer do is SQL of
 // PostgreSQL too.
 func TestPostgresTakesEveryWrite(t *testing.T) {

@@ -30,12 +30,20 @@ type Finding struct {
 // changes nothing.
 func Check(ctx context.Context, settings *Settings, logger *slog.Logger) ([]Finding, error) {
 	c := &checking{settings: settings}
-	file, remove, err := c.file()
-	if err != nil {
-		return nil, err
+	s := c.server(ctx, logger)
+	look := c.sqlite
+	if settings.postgres() {
+		look = c.postgres
 	}
-	defer remove()
+	err := look(ctx, s)
+	return c.findings, err
+}
+
+// server checks all but the database.
+func (c *checking) server(ctx context.Context, logger *slog.Logger) *Server {
+	settings := c.settings
 	s := &Server{settings: settings, logger: logger, counts: metrics.New("check")}
+	var err error
 	if s.auth, err = s.authenticator(); err != nil {
 		c.missing("signing in: "+err.Error(), "")
 	} else {
@@ -49,20 +57,35 @@ func Check(ctx context.Context, settings *Settings, logger *slog.Logger) ([]Find
 	s.rules = settings.Rules
 	if s.rules == nil {
 		s.rules = rules.Open()
-		c.note("there are no rules: whoever reaches the server may do everything", "write them into the file of --config: docs/serve.md")
+		if settings.Role == nil {
+			c.note("there are no rules: whoever reaches the server may do everything", "write them into the file of --config: docs/serve.md")
+		}
 	}
-	opened := *settings
+	return s
+}
+
+// sqlite checks a file.
+func (c *checking) sqlite(ctx context.Context, s *Server) error {
+	file, remove, err := c.file()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	opened := *c.settings
 	opened.DB, opened.TriggerLog = file, false
-	if s.db, s.source, err = openDatabase(&opened, logger, nil); err != nil {
-		return nil, err
+	if s.db, s.source, err = openDatabase(&opened, s.logger, nil); err != nil {
+		return err
 	}
 	defer func() { _ = s.Close() }()
 	now, err := s.source.Schema(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.tables(s.build(now))
-	return c.findings, nil
+	if !c.settings.TriggerLog {
+		c.note("what other programs write is noticed, but not which rows: each such commit has every list looked at again", "where they write often: --trigger-log")
+	}
+	return nil
 }
 
 // checking gathers findings.
@@ -151,7 +174,7 @@ func (c *checking) signIn(ctx context.Context, s *Server) {
 	if s.auth.Ready(ctx) != nil {
 		c.missing("the keys that tokens are signed by cannot be had from "+c.settings.JWKS, "is the address right, and does it answer from here?")
 	}
-	if c.settings.Rules == nil {
+	if c.settings.Rules == nil && c.settings.Role == nil {
 		c.missing("people can sign in, but no rule says what they may do: wakeful serve does not start", "write rules into the file of --config: docs/serve.md")
 	}
 }
@@ -176,20 +199,25 @@ func (c *checking) tables(t *site) {
 	} else if len(t.mounted) == 0 && len(t.unfit) == 0 {
 		c.missing("the rules let nobody do anything", "docs/serve.md")
 	}
-	if !c.settings.TriggerLog {
-		c.note("what other programs write is noticed, but not which rows: each such commit has every list looked at again", "where they write often: --trigger-log")
-	}
 }
 
 func (c *checking) table(m *mounted) {
 	switch {
 	case m.Unobserved != "" && !m.View:
-		c.missing(m.Name+" cannot be followed: "+m.Unobserved, m.Cure)
+		c.missing(m.Name+" cannot be followed: it "+m.Unobserved, m.Cure)
 	case len(m.keys()) == 0 && m.View:
 		c.missing(m.Name+" cannot be followed: nothing tells the rows of a view apart", "name the columns that do, in the rules: tables: {"+m.Name+": {key: [...]}}")
 	case len(m.keys()) == 0:
-		c.missing(m.Name+" cannot be followed, and has no route for one row: it has no primary key", "make the table with one: CREATE TABLE … (id INTEGER PRIMARY KEY, …)")
+		c.missing(m.Name+" cannot be followed, and has no route for one row: it has no primary key", c.keyed(m.Name))
 	default:
 		c.note(m.Name+" is served and can be followed", "")
 	}
+}
+
+// keyed says how a table gets a primary key.
+func (c *checking) keyed(table string) string {
+	if c.settings.postgres() {
+		return "ALTER TABLE " + table + " ADD PRIMARY KEY (…)"
+	}
+	return "make the table with one: CREATE TABLE … (id INTEGER PRIMARY KEY, …)"
 }

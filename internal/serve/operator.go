@@ -1,16 +1,18 @@
 package serve
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
+	"github.com/wakeful-dev/wakeful/internal/metrics"
 	"github.com/wakeful-dev/wakeful/internal/worker"
+	"github.com/wakeful-dev/wakeful/postgres"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -30,6 +32,47 @@ type Report struct {
 	Tables   []string       `json:"tables"`            // that are served
 	Unserved []string       `json:"unserved,omitempty"`
 	Server   wakeful.Status `json:"server"`
+	// Log is how far the log of a PostgreSQL server is read, nil where the
+	// database has none or does not say.
+	Log *postgres.LogStatus `json:"log,omitempty"`
+}
+
+// logged is a database that has a log.
+type logged interface {
+	LogStatus(context.Context) (postgres.LogStatus, error)
+}
+
+// logPatience bounds how long it is asked for the log.
+const logPatience = 2 * time.Second
+
+// log says how far the database's log is read.
+func (s *Server) log(ctx context.Context) *postgres.LogStatus {
+	of, ok := s.source.(logged)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, logPatience)
+	defer cancel()
+	now, err := of.LogStatus(ctx)
+	if err != nil {
+		s.logger.Debug("the database does not say how far its log is read", "err", err)
+		return nil
+	}
+	return &now
+}
+
+// measureLog has scrapes ask for the database's log.
+func (s *Server) measureLog() {
+	if _, ok := s.source.(logged); !ok {
+		return
+	}
+	s.counts.WatchLog(func() (metrics.Log, bool) {
+		now := s.log(context.Background())
+		if now == nil {
+			return metrics.Log{}, false
+		}
+		return metrics.Log{Kept: now.Kept, Most: now.Most, Unread: now.Unread, Waiting: now.Waiting.Seconds()}, true
+	})
 }
 
 // ObserverStatus is one observer in a Report.
@@ -60,8 +103,8 @@ func (s *Server) Operator() http.Handler {
 
 func (s *Server) report(r *http.Request) *Report {
 	report := &Report{
-		Version: s.version, Since: s.begun.UTC(), Database: filepath.Base(s.settings.DB), Tables: []string{},
-		Reasons: s.unready(r.Context()), Server: s.live.Status(),
+		Version: s.version, Since: s.begun.UTC(), Database: s.settings.databaseName(), Tables: []string{},
+		Reasons: s.unready(r.Context()), Server: s.live.Status(), Log: s.log(r.Context()),
 	}
 	report.Ready = len(report.Reasons) == 0
 	now := s.site.Load()

@@ -14,10 +14,10 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -31,7 +31,6 @@ import (
 	"github.com/wakeful-dev/wakeful/internal/auth"
 	"github.com/wakeful-dev/wakeful/internal/metrics"
 	"github.com/wakeful-dev/wakeful/internal/rules"
-	"github.com/wakeful-dev/wakeful/sqlite"
 )
 
 // Server serves one database. Make it with Open, run it with Run, and Close it.
@@ -43,7 +42,7 @@ type Server struct {
 	rules    *rules.Rules
 
 	db     *sql.DB
-	source *sqlite.Source
+	source database
 	live   *wakeful.Server
 	auth   *auth.Authenticator
 	counts *metrics.Metrics
@@ -82,23 +81,13 @@ func Open(settings *Settings, logger *slog.Logger, version string) (_ *Server, e
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if err := s.checkRole(context.Background()); err != nil {
+		return nil, err
+	}
 	if err := s.firstSite(); err != nil {
 		return nil, err
 	}
 	return s, s.assemble()
-}
-
-// openDatabase opens a file that is there: a name that is mistyped makes no
-// database.
-func openDatabase(settings *Settings, logger *slog.Logger, parameters url.Values) (*sql.DB, *sqlite.Source, error) {
-	if info, err := os.Stat(settings.DB); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no file %s; sqlite3 makes one: sqlite3 %[1]s 'CREATE TABLE …'", settings.DB)
-	} else if err != nil {
-		return nil, nil, err
-	} else if info.IsDir() {
-		return nil, nil, fmt.Errorf("%s is a folder; name the file of a SQLite database", settings.DB)
-	}
-	return sqlite.Config{Path: settings.DB, TriggerLog: settings.TriggerLog, Parameters: parameters, Logger: logger}.Open()
 }
 
 func (s *Server) authenticator() (*auth.Authenticator, error) {
@@ -123,12 +112,13 @@ func (s *Server) authenticator() (*auth.Authenticator, error) {
 }
 
 // effectiveRules are those of the file. Where there are none everything is
-// open, but not where somebody can sign in: who does that has rules.
+// open, but not where somebody can sign in: who does that has rules, or a role
+// that has rights of its own in the database.
 func (s *Server) effectiveRules() (*rules.Rules, error) {
 	switch {
 	case s.settings.Rules != nil:
 		return s.settings.Rules, nil
-	case !s.auth.Required():
+	case !s.auth.Required() || s.settings.Role != nil:
 		return rules.Open(), nil
 	}
 	return nil, errors.New(`people can sign in, but no rule says what they may do: write them into the file of --config, as
@@ -157,6 +147,7 @@ func (s *Server) assemble() error {
 		return err
 	}
 	s.counts.Watch(s.live.Status)
+	s.measureLog()
 	edge := &edge{trusted: s.settings.TrustedProxies, headers: s.auth.Headers(), base: base}
 	if ofMachine, _ := loopback(s.settings.Listen); ofMachine && !s.auth.Required() {
 		edge.hosts = []string{}

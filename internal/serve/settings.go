@@ -31,7 +31,11 @@ const (
 type Settings struct {
 	Config string
 	DB     string
-	Listen string
+	// Name and DBPasswordFile are of a PostgreSQL database.
+	Name           string
+	DBPasswordFile string
+	UnboundedWAL   bool
+	Listen         string
 
 	BasePath       string
 	Origins        []string
@@ -61,6 +65,9 @@ type Settings struct {
 
 	// Rules are the keys default and tables of the file; nil: there are none.
 	Rules *rules.Rules
+	// Role is the key role of the file; nil: requests run with the rights that
+	// the database's connections have.
+	Role *rules.Role
 
 	given map[string]string // by the name of a setting: what it was given by
 	set   *flag.FlagSet
@@ -77,8 +84,11 @@ type setting struct {
 
 func (s *Settings) all() []setting {
 	return []setting{
-		{group: "The database", name: "db", value: text(&s.DB), usage: "`file` of the SQLite database"},
-		{name: "trigger-log", value: (*boolean)(&s.TriggerLog), usage: "have triggers in the file note what other programs write, by row"},
+		{group: "The database", name: "db", value: text(&s.DB), usage: "`database`: the file of a SQLite one, or the URL of a PostgreSQL one: postgres://user@host/name"},
+		{name: "db-password-file", value: text(&s.DBPasswordFile), usage: "`file` with the password of the PostgreSQL user; PGPASSWORD and ~/.pgpass are read too"},
+		{name: "name", value: text(&s.Name), usage: "`word` that begins the names of what is made in a PostgreSQL database (default wakeful)"},
+		{name: "unbounded-wal", value: (*boolean)(&s.UnboundedWAL), usage: "follow a PostgreSQL server without max_slot_wal_keep_size: it keeps its log until the disk is full while nobody reads it"},
+		{name: "trigger-log", value: (*boolean)(&s.TriggerLog), usage: "have triggers note what other programs write, by row"},
 
 		{group: "Where it is served", name: "listen", value: text(&s.Listen), usage: "`address` to serve at"},
 		{name: "base-path", value: text(&s.BasePath), usage: "`path` under which clients see everything, as /shop"},
@@ -135,7 +145,7 @@ func (s *Settings) Usage(w io.Writer) {
 			continue
 		}
 		value, usage := flag.UnquoteUsage(&flag.Flag{Name: one.name, Usage: one.usage, Value: one.value})
-		if strings.HasPrefix(one.usage, "have ") || one.name == "insecure" {
+		if strings.HasPrefix(one.usage, "have ") || one.name == "insecure" || one.name == "unbounded-wal" {
 			value = ""
 		}
 		if f := s.set.Lookup(one.name); f.DefValue != "" && f.DefValue != "false" {
@@ -239,6 +249,7 @@ func (s *Settings) read(root yamldoc.Node) error {
 	known := map[string]func(yamldoc.Node) error{
 		"default": func(n yamldoc.Node) error { otherwise = &n; return nil },
 		"tables":  func(n yamldoc.Node) error { tables = &n; return nil },
+		"role":    func(n yamldoc.Node) (err error) { s.Role, err = rules.ParseRole(n); return err },
 	}
 	for _, one := range s.all() {
 		if one.name == "config" {
@@ -287,6 +298,8 @@ func (s *Settings) Print(w io.Writer) {
 	for _, one := range s.all() {
 		by := s.given[one.name]
 		switch {
+		case one.name == "db" && s.postgres():
+			fmt.Fprintf(w, "%s: %s # %s%s\n", key(one.name), strconv.Quote(s.Database()), by, withoutPassword(s))
 		case (one.secret || hides(one.value.String())) && by != "":
 			fmt.Fprintf(w, "# %s: is set, by %s\n", key(one.name), by)
 		case one.secret || one.name == "config":
@@ -298,6 +311,13 @@ func (s *Settings) Print(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s # %s\n", key(one.name), shown(one.value), by)
 		}
 	}
+}
+
+func withoutPassword(s *Settings) string {
+	if s.Database() == s.DB {
+		return ""
+	}
+	return ", without its password"
 }
 
 // hides reports whether a text is a URL with a password in it.
@@ -325,14 +345,7 @@ func shown(value flag.Value) string {
 func (s *Settings) check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	switch scheme, _, ok := strings.Cut(s.DB, "://"); {
-	case s.DB == "":
-		wrong("which database? Name its file: --db app.db (or %s, or db: in the file)", environment("db"))
-	case ok && slices.Contains([]string{"postgres", "postgresql", "mysql", "mariadb"}, scheme):
-		wrong("--db: %s is not supported yet: SQLite is, as --db app.db", scheme)
-	case ok:
-		wrong("--db: a database of the kind %q is not known: name the file of a SQLite database, as --db app.db", scheme)
-	}
+	errs = append(errs, s.checkDatabase())
 	if s.BasePath != "" {
 		s.BasePath = "/" + strings.Trim(s.BasePath, "/")
 		if u, err := url.Parse(s.BasePath); err != nil || u.Path != s.BasePath || s.BasePath == "/" || strings.Contains(s.BasePath, "//") {

@@ -189,6 +189,11 @@ func (s *Server) serveSite(w http.ResponseWriter, r *http.Request) {
 		wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the database cannot be read at the moment").Write(w)
 		return
 	}
+	r, problem := s.as(r)
+	if problem != nil {
+		problem.Write(w)
+		return
+	}
 	now.mux.ServeHTTP(w, r)
 }
 

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"net/http"
-	"path/filepath"
 
 	"github.com/wakeful-dev/wakeful/resource"
 )
@@ -11,7 +10,7 @@ import (
 // something with.
 func (s *Server) spec(t *site) http.Handler {
 	info := resource.Info{
-		Title:       filepath.Base(s.settings.DB),
+		Title:       s.settings.databaseName(),
 		Description: "Every table and view that may be seen. Lists and rows can be observed.",
 		Bearer:      s.settings.JWTSecret != "" || s.settings.JWTSecretFile != "" || s.settings.JWKS != "",
 		Headers:     s.auth.Headers(),
