@@ -28,7 +28,7 @@ CREATE TABLE post (
 CREATE INDEX post_author ON post (author);
 CREATE TABLE tag (
 	post INTEGER NOT NULL REFERENCES post ON DELETE CASCADE ON UPDATE CASCADE,
-	name TEXT NOT NULL, weight REAL NOT NULL, PRIMARY KEY (post, name)) WITHOUT ROWID;
+	name TEXT NOT NULL, weight DOUBLE PRECISION NOT NULL, PRIMARY KEY (post, name)) WITHOUT ROWID;
 CREATE TABLE label (name TEXT PRIMARY KEY, uses INTEGER NOT NULL);
 CREATE TABLE noise (id INTEGER PRIMARY KEY, n INTEGER NOT NULL);
 CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
@@ -83,7 +83,7 @@ var routes = []route{
 	{pattern: "GET /authors", key: []string{"id"}, tables: []string{"author", "post"},
 		items: args("SELECT a.id, a.name, count(p.id) AS posts, max(p.score) AS best FROM author a LEFT JOIN post p ON p.author = a.id GROUP BY a.id ORDER BY posts DESC, a.id")},
 	{pattern: "GET /count", key: []string{"id"}, tables: []string{"post"}, object: true,
-		items: args("SELECT count(*) AS posts, total(score) AS score FROM post WHERE state = ?", "state")},
+		items: args("SELECT count(*) AS posts, coalesce(sum(score), 0) AS score FROM post WHERE state = ?", "state")},
 	{pattern: "GET /page", key: []string{"id"}, tables: []string{"post", "author"},
 		items: args("SELECT p.id, p.title, a.name AS author FROM post p JOIN author a ON a.id = p.author ORDER BY a.name, p.id LIMIT ? OFFSET ?", "limit", "offset"),
 		meta:  args("SELECT count(*) AS count, NULL AS next, NULL AS previous FROM post")},
@@ -227,7 +227,7 @@ func (r *route) serve(w http.ResponseWriter, req *http.Request, db *sql.DB) {
 
 // query returns each row as column → value.
 func query(ctx context.Context, db *sql.DB, q checker.Query) (list []map[string]any, err error) {
-	rows, err := db.QueryContext(ctx, q.Text, q.Args...)
+	rows, err := db.QueryContext(ctx, spell(db, q.Text), q.Args...)
 	if err != nil {
 		return nil, err
 	}

@@ -27,14 +27,16 @@ type scenario struct {
 	bus        func(seed uint64) bus.Bus
 	triggerLog bool
 	outside    bool // writers that do not use the application's handle
+	postgres   bool
 }
 
 var scenarios = []scenario{
-	{name: "own", share: 45},
-	{name: "outside", share: 15, outside: true},
+	{name: "own", share: 40},
+	{name: "outside", share: 10, outside: true},
 	{name: "outside with trigger log", share: 15, outside: true, triggerLog: true},
 	{name: "encoded bus", share: 10, bus: func(uint64) bus.Bus { return bus.Encoded(bus.New()) }},
 	{name: "faulty bus", share: 15, bus: func(seed uint64) bus.Bus { return bustest.Faulty(bus.New(), seed, 0.01) }},
+	{name: "postgres", share: 10, outside: true, postgres: true},
 }
 
 // long says that there is time: set WAKEFUL_LONG=1.
@@ -97,7 +99,7 @@ func TestHistory(t *testing.T) {
 
 // run makes a world, lets the crowd in until it has seen enough, and judges.
 func (s *scenario) run(t testing.TB, seed uint64, states int) *checker.Report {
-	w := newWorld(t, options{triggerLog: s.triggerLog, config: func(c *wakeful.Config) {
+	w := newWorld(t, options{triggerLog: s.triggerLog, postgres: s.postgres, config: func(c *wakeful.Config) {
 		if s.bus != nil {
 			c.Bus = s.bus(seed)
 		}

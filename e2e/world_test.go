@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,10 +14,14 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the plain driver, for the log and for writers outside
 
 	"github.com/wakeful-dev/wakeful"
 	"github.com/wakeful-dev/wakeful/internal/checker"
+	"github.com/wakeful-dev/wakeful/internal/pgtest"
+	"github.com/wakeful-dev/wakeful/postgres"
+	"github.com/wakeful-dev/wakeful/source"
 	"github.com/wakeful-dev/wakeful/sqlite"
 )
 
@@ -29,6 +34,8 @@ type world struct {
 	live    *wakeful.Server
 	http    *httptest.Server
 	checker *checker.Checker
+	url     string // of the database, where it is PostgreSQL
+	replay  *sql.DB
 	stop    func() // ends the server; twice does no harm
 }
 
@@ -52,6 +59,7 @@ func within(t testing.TB) context.Context {
 type options struct {
 	schema     string // beside the application's own
 	triggerLog bool
+	postgres   bool // the database, in place of SQLite
 	config     func(*wakeful.Config)
 	routes     func(*http.ServeMux, *sql.DB)
 	wrap       func(http.Handler) http.Handler // around all
@@ -71,6 +79,9 @@ func plain(t testing.TB, path string) *sql.DB {
 // newWorld makes the database with its log, and starts the application.
 func newWorld(t testing.TB, o options) *world {
 	t.Helper()
+	if o.postgres {
+		return newPostgres(t, o)
+	}
 	w := &world{t: t, dir: t.TempDir(), checker: checker.New(views()...)}
 	w.outside = plain(t, w.path())
 	w.outside.SetMaxOpenConns(2)
@@ -82,16 +93,59 @@ func newWorld(t testing.TB, o options) *world {
 	return w
 }
 
+// newPostgres is newWorld on PostgreSQL.
+func newPostgres(t testing.TB, o options) *world {
+	t.Helper()
+	w := &world{t: t, checker: checker.New(viewsPostgres()...), url: pgtest.Database(t).URL}
+	databases := []**sql.DB{&w.outside, &w.replay}
+	for i, url := range []string{w.url, pgtest.Database(t).URL} {
+		db, err := sql.Open("pgx", url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		if _, err := db.Exec(schemaPostgres()); err != nil {
+			t.Fatal(err)
+		}
+		onPostgres.Store(db, true)
+		*databases[i] = db
+	}
+	if err := checker.InstallPostgres(within(t), w.outside); err != nil {
+		t.Fatal(err)
+	}
+	if err := checker.OpenReplayPostgres(within(t), w.replay); err != nil {
+		t.Fatal(err)
+	}
+	w.start(o, nil)
+	return w
+}
+
+// watched is a source and the end of it.
+type watched interface {
+	source.Source
+	Close() error
+}
+
+// open opens the database as the application does.
+func (w *world) open(o options) (*sql.DB, watched, error) {
+	if o.postgres {
+		db, source, err := postgres.Config{URL: w.url, Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))}.Open()
+		onPostgres.Store(db, true)
+		return db, source, err
+	}
+	return sqlite.Config{
+		Path: w.path(), TriggerLog: o.triggerLog, Pragmas: []string{"synchronous(0)"},
+		BusyTimeout: patience, // many writers, and SQLite's lock is not fair
+	}.Open()
+}
+
 func (w *world) path() string { return filepath.Join(w.dir, "app.db") }
 
 // start opens the database as the application does and serves it. Listener,
 // if given, is where.
 func (w *world) start(o options, listener net.Listener) {
 	w.t.Helper()
-	db, source, err := sqlite.Config{
-		Path: w.path(), TriggerLog: o.triggerLog, Pragmas: []string{"synchronous(0)"},
-		BusyTimeout: patience, // many writers, and SQLite's lock is not fair
-	}.Open()
+	db, source, err := w.open(o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -181,13 +235,16 @@ func (w *world) judge() *checker.Report {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	replay, err := sql.Open("sqlite", filepath.Join(w.dir, "replay.db"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer replay.Close()
-	if err := checker.OpenReplay(ctx, replay); err != nil {
-		w.t.Fatal(err)
+	replay := w.replay
+	if replay == nil {
+		replay, err = sql.Open("sqlite", filepath.Join(w.dir, "replay.db"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer replay.Close()
+		if err := checker.OpenReplay(ctx, replay); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	report, err := w.checker.Check(ctx, log, replay)
 	if err != nil {

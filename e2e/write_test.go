@@ -16,7 +16,7 @@ import (
 
 // transact commits one random transaction and returns its number in the log.
 func transact(ctx context.Context, db *sql.DB, random *rand.Rand) (n int64, err error) {
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := begin(ctx, db)
 	if err != nil {
 		return 0, err
 	}
@@ -37,9 +37,15 @@ func transact(ctx context.Context, db *sql.DB, random *rand.Rand) (n int64, err 
 
 // rollback begins a random transaction and does not commit it.
 func rollback(ctx context.Context, db *sql.DB, random *rand.Rand) error {
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := begin(ctx, db)
 	if err != nil {
 		return err
+	}
+	if tx.numbered { // writers do not wait for each other in the order of their first statements
+		if _, err := checker.Begin(ctx, tx); err != nil {
+			_ = tx.Rollback() // the first error says it
+			return err
+		}
 	}
 	for range 1 + random.IntN(4) {
 		if err := change1(ctx, tx, random); err != nil {
@@ -56,6 +62,25 @@ var (
 )
 
 const maxPosts = 40
+
+// transaction is one of either database.
+type transaction struct {
+	*sql.Tx
+	numbered bool // PostgreSQL's $1
+}
+
+func begin(ctx context.Context, db *sql.DB) (*transaction, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	return &transaction{tx, numbered(db)}, err
+}
+
+// ExecContext runs a statement that is written as SQLite has it.
+func (t *transaction) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	if t.numbered {
+		text = number(text)
+	}
+	return t.Tx.ExecContext(ctx, text, args...)
+}
 
 // step is one random change: SQL and its arguments.
 type step func(*rand.Rand) (string, []any)
@@ -88,7 +113,7 @@ var (
 var steps = []step{
 	one("INSERT INTO post (id, author, title, score, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title", post, author, title, score, of(stages)),
 	one("INSERT INTO post (id, author, title, score, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title", upTo(5), author, title, score, of(stages)),
-	one("INSERT INTO post (author, title, score, state) SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM post) < 45", author, title, score, of(stages)),
+	one("INSERT INTO post (author, title, score, state) SELECT CAST(? AS INTEGER), CAST(? AS TEXT), CAST(? AS INTEGER), CAST(? AS TEXT) WHERE (SELECT count(*) FROM post) < 45", author, title, score, of(stages)),
 	one("UPDATE post SET score = ? WHERE id = ?", score, post),
 	one("UPDATE post SET score = ? WHERE id = ?", score, post),
 	one("UPDATE post SET state = ? WHERE id = ?", of(stages), post),
@@ -100,14 +125,14 @@ var steps = []step{
 	one("DELETE FROM post WHERE id > 40 AND score = ?", score),
 	one("UPDATE post SET score = 1 + (score + ?) % 5 WHERE author = ?", score, author),
 	one("REPLACE INTO post (id, author, title, score, state) VALUES (?, ?, ?, ?, ?)", post, author, title, score, of(stages)),
-	one("INSERT INTO tag SELECT id, ?, ? FROM post WHERE id = ? ON CONFLICT DO UPDATE SET weight = excluded.weight", of(tags), score, post),
-	one("INSERT INTO tag SELECT id, ?, score / 2.0 FROM post WHERE author = ? ON CONFLICT DO NOTHING", of(tags), author),
+	one("INSERT INTO tag SELECT id, CAST(? AS TEXT), CAST(? AS DOUBLE PRECISION) FROM post WHERE id = ? ON CONFLICT (post, name) DO UPDATE SET weight = excluded.weight", of(tags), score, post),
+	one("INSERT INTO tag SELECT id, CAST(? AS TEXT), score / 2.0 FROM post WHERE author = ? ON CONFLICT DO NOTHING", of(tags), author),
 	one("DELETE FROM tag WHERE post = ?", post),
 	one("DELETE FROM tag WHERE name = ? AND weight > 2", of(tags)),
 	one("UPDATE tag SET weight = weight + 0.1 WHERE name = ? AND post < ?", of(tags), post),
 	one("UPDATE author SET name = CASE id WHEN 1 THEN 'Ada' WHEN 2 THEN 'Bob' ELSE ? END WHERE id = ?", title, author),
-	one("INSERT INTO label VALUES (?, 1) ON CONFLICT DO UPDATE SET uses = 1 + (uses + 1) % 4", title),
-	one("INSERT INTO label VALUES ('<a&0>', 1) ON CONFLICT DO UPDATE SET uses = 1 + uses % 4"), // turns /either
+	one("INSERT INTO label VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET uses = 1 + (label.uses + 1) % 4", title),
+	one("INSERT INTO label VALUES ('<a&0>', 1) ON CONFLICT (name) DO UPDATE SET uses = 1 + label.uses % 4"), // turns /either
 	one("DELETE FROM label WHERE name = ?", title),
 	one("INSERT INTO noise (n) VALUES (?)", score),
 	one("DELETE FROM noise WHERE id % 7 = ?", score),
@@ -118,7 +143,7 @@ var steps = []step{
 
 // change1 does one random thing: a step, two keys that change places, or a
 // savepoint that comes to nothing.
-func change1(ctx context.Context, tx *sql.Tx, random *rand.Rand) error {
+func change1(ctx context.Context, tx *transaction, random *rand.Rand) error {
 	switch random.IntN(25) {
 	case 0:
 		return swap(ctx, tx, random)
@@ -133,7 +158,7 @@ func change1(ctx context.Context, tx *sql.Tx, random *rand.Rand) error {
 }
 
 // swap lets two posts change ids.
-func swap(ctx context.Context, tx *sql.Tx, random *rand.Rand) error {
+func swap(ctx context.Context, tx *transaction, random *rand.Rand) error {
 	a, b := 1+random.IntN(maxPosts), 1+random.IntN(maxPosts)
 	for _, ids := range [][2]int{{a, -1}, {b, a}, {-1, b}} {
 		if a == b {
@@ -147,7 +172,7 @@ func swap(ctx context.Context, tx *sql.Tx, random *rand.Rand) error {
 }
 
 // undone rolls a savepoint back.
-func undone(ctx context.Context, tx *sql.Tx, random *rand.Rand) error {
+func undone(ctx context.Context, tx *transaction, random *rand.Rand) error {
 	text, values := steps[random.IntN(len(steps))](random)
 	for _, statement := range []struct {
 		text string

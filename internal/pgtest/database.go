@@ -34,18 +34,19 @@ func Database(t testing.TB) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Database(t)
+	db := s.Database(t)
+	t.Cleanup(func() { db.drop(t) })
+	return db
 }
 
 var databases atomic.Int64
 
-// Database makes a database on this server.
+// Database makes a database on this server, which goes with it.
 func (s *Server) Database(t testing.TB) *DB {
 	t.Helper()
 	db := &DB{Name: fmt.Sprintf("test%d", databases.Add(1)), Server: s}
 	s.Exec(t, "CREATE DATABASE "+db.Name)
 	db.URL = s.DatabaseURL(db.Name)
-	t.Cleanup(func() { db.drop(t) })
 	return db
 }
 
@@ -55,12 +56,8 @@ func (s *Server) DatabaseURL(name string) string {
 	return strings.Replace(s.URL, "/postgres?", "/"+name+"?", 1)
 }
 
-// drop takes the database away. The server may be stopped by now: then there is
-// nothing to do, its folder goes as well.
+// drop takes the database away.
 func (db *DB) drop(t testing.TB) {
-	if db.Server.process == nil {
-		return
-	}
 	slots := fmt.Sprintf(`FROM pg_replication_slots WHERE database = '%s'`, db.Name)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

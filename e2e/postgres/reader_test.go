@@ -1,0 +1,237 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/wakeful-dev/wakeful/internal/pgtest"
+)
+
+// reader reads the server's log, and nothing else: the judge's own account of
+// what was committed, and the floor of how soon anybody can know.
+type reader struct {
+	url     string
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	mu      sync.Mutex
+	turned  chan struct{} // closed at the next news
+	commits []commit      // in the order of the log
+	seen    uint64        // everything before is in commits
+	failed  error         // the newest error, where it cannot go on at once
+
+	tables map[uint32]string
+	rows   []row // of the transaction that is being read
+}
+
+// commit is one transaction that changed counters.
+type commit struct {
+	end  uint64 // where its record ends
+	at   time.Time
+	rows []row
+}
+
+// row is a counter as a transaction left it.
+type row struct {
+	id int
+	n  int64
+}
+
+// The names of what the reader has in the database.
+const bare = "bare_reader"
+
+// read starts a reader of the tables counter and large.
+func read(t testing.TB, db *pgtest.DB) *reader {
+	t.Helper()
+	db.Exec(t, "CREATE PUBLICATION "+bare+" FOR TABLE counter, large",
+		fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s_%s', 'pgoutput')", bare, db.Name))
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &reader{url: db.URL + "&replication=database", cancel: cancel, ended: make(chan struct{}), tables: map[uint32]string{}}
+	go func() {
+		defer close(r.ended)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			err := r.follow(ctx, bare+"_"+db.Name)
+			r.mu.Lock()
+			r.failed = err
+			r.mu.Unlock()
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *reader) stop() {
+	r.cancel()
+	<-r.ended
+}
+
+// follow reads until the connection ends.
+func (r *reader) follow(ctx context.Context, slot string) error {
+	conn, err := pgconn.Connect(ctx, r.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	conn.Frontend().SendQuery(&pgproto3.Query{String: fmt.Sprintf(
+		"START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '1', publication_names '%s')", slot, bare)})
+	if err := conn.Frontend().Flush(); err != nil {
+		return err
+	}
+	for told := time.Now(); ; {
+		if time.Since(told) > time.Second {
+			told = time.Now()
+			if err := r.tell(conn); err != nil {
+				return err
+			}
+		}
+		wait, cancel := context.WithDeadline(ctx, told.Add(time.Second+time.Millisecond))
+		message, err := conn.ReceiveMessage(wait)
+		cancel()
+		switch m := message.(type) {
+		case *pgproto3.CopyData:
+			if r.take(m.Data) {
+				told = time.Time{} // the server asks how far we are
+			}
+		case *pgproto3.ErrorResponse:
+			return errors.New(m.Message)
+		case *pgproto3.CopyDone:
+			return errors.New("the server has ended the stream")
+		}
+		if err != nil && (!pgconn.Timeout(err) || ctx.Err() != nil) {
+			return err
+		}
+	}
+}
+
+// tell says how far the log has been read.
+func (r *reader) tell(conn *pgconn.PgConn) error {
+	r.mu.Lock()
+	at := r.seen
+	r.mu.Unlock()
+	status := []byte{'r'}
+	for range 3 {
+		status = binary.BigEndian.AppendUint64(status, at)
+	}
+	status = binary.BigEndian.AppendUint64(status, 0)
+	conn.Frontend().Send(&pgproto3.CopyData{Data: append(status, 0)})
+	return conn.Frontend().Flush()
+}
+
+// take reads one frame, and reports whether the server wants an answer.
+func (r *reader) take(data []byte) (asked bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if data[0] == 'k' {
+		if len(r.rows) == 0 {
+			r.news(binary.BigEndian.Uint64(data[1:]))
+		}
+		return data[17] == 1
+	}
+	switch body := data[26:]; data[25] {
+	case 'R':
+		name := text(body[4:])          // the schema
+		name = text(body[5+len(name):]) // the table
+		r.tables[binary.BigEndian.Uint32(body)] = name
+	case 'B':
+		r.rows = r.rows[:0]
+	case 'I', 'U':
+		if r.tables[binary.BigEndian.Uint32(body)] == "counter" {
+			r.rows = append(r.rows, newRow(body[4:]))
+		}
+	case 'C':
+		end := binary.BigEndian.Uint64(body[9:])
+		if len(r.rows) > 0 && end > r.seen {
+			r.commits = append(r.commits, commit{end, time.Now(), append([]row(nil), r.rows...)})
+		}
+		r.rows = r.rows[:0]
+		r.news(end)
+	}
+	return false
+}
+
+func (r *reader) news(at uint64) {
+	r.seen = max(r.seen, at)
+	if r.turned != nil {
+		close(r.turned)
+		r.turned = nil
+	}
+}
+
+// text is a string that ends with a zero.
+func text(data []byte) string {
+	for i, b := range data {
+		if b == 0 {
+			return string(data[:i])
+		}
+	}
+	return string(data)
+}
+
+// newRow reads the new row of a counter: its columns are id, grp and n.
+func newRow(data []byte) row {
+	if data[0] != 'N' { // the old one comes first
+		data = skipTuple(data[1:])
+	}
+	var values []int64
+	data = data[3:]
+	for range 3 {
+		size := int(binary.BigEndian.Uint32(data[1:]))
+		n, err := strconv.ParseInt(string(data[5:5+size]), 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		values, data = append(values, n), data[5+size:]
+	}
+	return row{int(values[0]), values[2]}
+}
+
+func skipTuple(data []byte) []byte {
+	columns := int(binary.BigEndian.Uint16(data))
+	data = data[2:]
+	for range columns {
+		kind := data[0]
+		data = data[1:]
+		if kind == 't' {
+			data = data[4+binary.BigEndian.Uint32(data):]
+		}
+	}
+	return data
+}
+
+// until waits until the reader has everything before a place in the log, and
+// returns all commits so far.
+func (r *reader) until(t testing.TB, lsn uint64) []commit {
+	t.Helper()
+	ctx := within(t)
+	for {
+		r.mu.Lock()
+		if r.seen >= lsn {
+			defer r.mu.Unlock()
+			return r.commits
+		}
+		if r.turned == nil {
+			r.turned = make(chan struct{})
+		}
+		turned, failed := r.turned, r.failed
+		r.mu.Unlock()
+		select {
+		case <-turned:
+		case <-ctx.Done():
+			t.Fatalf("the bare reader did not come to %X: %v", lsn, errors.Join(context.Cause(ctx), failed))
+		}
+	}
+}
