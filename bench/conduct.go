@@ -28,7 +28,7 @@ type measurement struct {
 // measurements lists all, in the order in which they are made and printed.
 var measurements = slices.Concat(
 	[]measurement{ownLatency, outsideLatency, fanoutV1, fanoutV2, reconnectV1, reconnectV2, firstV1, firstV2, unobserved, autocommit, bulk},
-	crowds, engine, declared,
+	crowds, engine, declared, onPostgres,
 )
 
 // stage is the processes of one measurement. After an error its methods do

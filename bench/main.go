@@ -24,6 +24,7 @@ import (
 	"github.com/wakeful-dev/wakeful/bench/index"
 	"github.com/wakeful-dev/wakeful/bench/load"
 	"github.com/wakeful-dev/wakeful/bench/role"
+	"github.com/wakeful-dev/wakeful/bench/route"
 )
 
 func main() {
@@ -72,6 +73,10 @@ func play(name, profile string) error {
 		verbs = load.Verbs()
 	case "index":
 		verbs = index.Verbs()
+	case "route":
+		verbs = route.Verbs()
+	case "committer":
+		verbs = app.PostgresWriterVerbs()
 	case "floor":
 		verbs = floor.Verbs(detail)
 	}

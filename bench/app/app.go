@@ -1,4 +1,4 @@
-// Package app is what is measured: an ordinary app over SQLite with a list, a
+// Package app is what is measured: an ordinary app over SQLite, or PostgreSQL, with a list, a
 // write and a note, made live as the README says. The floors serve the same
 // handlers, bare.
 //
@@ -41,6 +41,15 @@ type Handlers struct {
 	DB         *sql.DB
 	Mark       func(http.Handler) http.Handler // around the lists; nil for none
 	Statements atomic.Int64
+	dollar     bool // arguments stand as $1 in statements
+}
+
+// text is a statement as the database takes it.
+func (h *Handlers) text(of string) string {
+	if h.dollar {
+		return dollared(of)
+	}
+	return of
 }
 
 // Mux returns the routes.
@@ -78,7 +87,7 @@ func (h *Handlers) owned(w http.ResponseWriter, r *http.Request) {
 // query answers with the rows of a statement, about so many.
 func (h *Handlers) query(w http.ResponseWriter, r *http.Request, about int, text string, args ...any) {
 	h.Statements.Add(1)
-	items, err := Select(r.Context(), h.DB, about, text, args...)
+	items, err := Select(r.Context(), h.DB, about, h.text(text), args...)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -123,7 +132,7 @@ func number(query url.Values, name string) int64 {
 
 func (h *Handlers) exec(w http.ResponseWriter, r *http.Request, text string, args ...any) {
 	h.Statements.Add(1)
-	result, err := h.DB.ExecContext(r.Context(), text, args...)
+	result, err := h.DB.ExecContext(r.Context(), h.text(text), args...)
 	at := role.Now()
 	if err == nil {
 		if n, _ := result.RowsAffected(); n != 1 {

@@ -17,6 +17,7 @@ import (
 // Database says what to open.
 type Database struct {
 	Folder     string `json:"folder"`
+	URL        string `json:"url,omitempty"` // of a PostgreSQL database, in place of the folder
 	TriggerLog bool   `json:"trigger_log,omitempty"`
 	Owners     int    `json:"owners,omitempty"` // who have rows of their own
 	Memory     int    `json:"memory,omitempty"` // the server's Config.Memory
@@ -87,6 +88,9 @@ const file = "live.db"
 func (a *app) open(d Database) (any, error) {
 	if d.Procs > 0 {
 		runtime.GOMAXPROCS(d.Procs)
+	}
+	if d.URL != "" {
+		return a.openPostgres(d)
 	}
 	path := filepath.Join(d.Folder, file)
 	if err := fill(path, d); err != nil {

@@ -36,6 +36,8 @@ func Verbs(name string) map[string]role.Verb {
 		return shoutVerbs()
 	case "plain":
 		return plainVerbs()
+	case "replica":
+		return replicaVerbs()
 	}
 	return nil
 }

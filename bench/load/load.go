@@ -59,6 +59,7 @@ type Series struct {
 // brought to one client.
 type Samples struct {
 	Nanoseconds []int64  `json:"nanoseconds"`
+	Committed   []int64  `json:"committed,omitempty"` // role.Now of each commit, of strikes
 	Frames      []string `json:"frames,omitempty"`
 }
 

@@ -114,7 +114,7 @@ func (l *Loader) strike(s Strikes) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		got.Nanoseconds = append(got.Nanoseconds, arrived-at)
+		got.Nanoseconds, got.Committed = append(got.Nanoseconds, arrived-at), append(got.Committed, at)
 		got.Frames = append(got.Frames, c.taken()...)
 	}
 	return got, c.onceEach()

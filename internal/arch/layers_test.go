@@ -38,6 +38,7 @@ var layers = [][]string{
 	{"cmd/wakeful", "bench/role"},
 	{"bench/app", "bench/index"},
 	{"bench/load", "bench/floor"},
+	{"bench/route"},
 	{"bench"},
 }
 
