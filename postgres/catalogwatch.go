@@ -46,7 +46,7 @@ type print struct{ schema, published string }
 // watchCatalog sees to it that tables are published, and says that everything
 // may have changed when the catalogue has.
 func (s *Source) watchCatalog(ctx context.Context, h *history) error {
-	tick := time.NewTicker(catalogEvery)
+	tick := time.NewTicker(s.catalogEvery)
 	defer tick.Stop()
 	if h.doubt != 0 {
 		var doubting sync.WaitGroup
@@ -111,7 +111,7 @@ func (s *Source) heedCatalog(ctx context.Context, former, now print) error {
 	if err != nil || !fresh {
 		return err
 	}
-	wait, cancel := context.WithTimeout(ctx, catalogEvery) // the catalogue may change again meanwhile
+	wait, cancel := context.WithTimeout(ctx, s.catalogEvery) // the catalogue may change again meanwhile
 	defer cancel()
 	if err := s.adoptFresh(wait); err != nil && wait.Err() == nil {
 		return err

@@ -118,6 +118,7 @@ func (c Config) connectBy(config *pgx.ConnConfig) (_ *Source, err error) {
 	}
 	s := &Source{
 		cfg: c, config: config, log: c.Logger, nonce: randomName(),
+		slotPatience: slotPatience, senderTimeout: senderTimeout, catalogEvery: catalogEvery,
 		keep: orDefault(c.Log, 65_536), probe: make(chan struct{}, 1), ddl: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 	}
 	s.keepBytes.Store(int64(orDefault(c.LogBytes, 64<<20)))
@@ -142,6 +143,7 @@ func openMeta(config *pgx.ConnConfig) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	pool.ConnConfig, pool.MaxConns = config.Copy(), 4
+	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "local" // nothing of ours has to wait for a standby
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
 	p, err := pgxpool.NewWithConfig(ctx, pool)

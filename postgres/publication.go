@@ -20,9 +20,16 @@ type tables struct {
 	syncing sync.Mutex                        // one at a time sees to the publication
 	known   atomic.Pointer[map[string]*table] // by name, as changes have it; never altered
 	looked  atomic.Int64                      // when, by syncTables
-	due     atomic.Uint64                     // when all that are older than this transaction have ended, what it saw published is ready; 0: nothing waits
+	due     atomic.Pointer[due]               // nil: nothing waits
 	refused sync.Map                          // statements that alter the publication, and could not
 	print   atomic.Pointer[print]             // of the catalogue, as it was looked at last
+}
+
+// due says what is ready when all transactions have ended that are older than
+// one: what was published before that one began.
+type due struct {
+	own       uint64
+	published map[string]string // tables and what added them
 }
 
 // table is a relation of the database.
@@ -221,44 +228,65 @@ func (s *Source) adopt(ctx context.Context, older bool) (fresh []string, err err
 	if s.cfg.Triggers { // to make a trigger was to wait for those who write
 		return s.adoptTriggered(), nil
 	}
-	own := s.tables.due.Load()
-	if own == 0 {
-		var text string
-		if err := s.meta.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&text); err != nil {
+	wait := s.tables.due.Load()
+	if wait == nil {
+		if wait, err = s.newDue(ctx); err != nil {
 			return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
 		}
-		if own, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
-		}
-		s.tables.due.Store(own)
+		s.tables.due.Store(wait)
 	}
 	if older {
-		if err := s.outlive(ctx, own); err != nil {
+		if err := s.outlive(ctx, wait.own); err != nil {
 			return nil, fmt.Errorf("postgres: wait for older transactions: %w", err)
 		}
 	}
 	s.tables.syncing.Lock()
 	defer s.tables.syncing.Unlock()
-	s.tables.due.CompareAndSwap(own, 0)
+	s.tables.due.CompareAndSwap(wait, nil)
 	found, err := s.readTables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	before, known := strconv.FormatUint(own, 10), *s.tables.known.Load()
+	before, known, all := strconv.FormatUint(wait.own, 10), *s.tables.known.Load(), true
 	for name, t := range found {
 		if former := known[name]; former != nil && former.ready && former.added == t.added {
 			t.ready = true
 		}
-		if t.published && !t.ready && isBefore(t.added, before, before) {
+		switch {
+		case !t.published || t.ready || !isBefore(t.added, before, before):
+		case wait.published[name] != t.added:
+			all = false // its addition was open when the wait began
+		default:
 			t.ready = true
 			fresh = append(fresh, name)
 		}
 	}
-	if _, err := s.meta.Exec(ctx, fmt.Sprintf("COMMENT ON PUBLICATION %s IS '%s%d'", quote(s.cfg.name()), readyBefore, own)); err != nil {
-		s.log.Debug("postgres: which tables are ready could not be noted", "error", err) // the next start waits again
+	if all {
+		_, err := s.meta.Exec(ctx, fmt.Sprintf("COMMENT ON PUBLICATION %s IS '%s%s'", quote(s.cfg.name()), readyBefore, before))
+		if err != nil {
+			s.log.Debug("postgres: which tables are ready could not be noted", "error", err) // the next start waits again
+		}
 	}
 	s.tables.known.Store(&found)
 	return fresh, nil
+}
+
+// newDue begins to wait for what is published now.
+func (s *Source) newDue(ctx context.Context) (*due, error) {
+	found, err := s.readTables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wait := &due{published: map[string]string{}}
+	for name, t := range found {
+		wait.published[name] = t.added
+	}
+	var text string
+	if err := s.meta.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&text); err != nil {
+		return nil, err
+	}
+	wait.own, err = strconv.ParseUint(text, 10, 64)
+	return wait, err
 }
 
 // adoptTriggered makes ready what has triggers.

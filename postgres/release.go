@@ -23,7 +23,8 @@ type prober struct {
 // release lets commits through the gate that have become visible, as long as
 // ctx lasts.
 func (s *Source) release(ctx context.Context, h *history) error {
-	wait, failing := probeEvery, false
+	wait := probeEvery
+	var failing alarm
 	for {
 		first, came := h.waiting()
 		if first.IsZero() {
@@ -40,23 +41,31 @@ func (s *Source) release(ctx context.Context, h *history) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			if !failing {
+			if failing.turn(true) {
 				s.log.Warn("postgres: what everybody sees could not be asked", "error", err)
 			}
-			wait, failing = probeRest, true
-			if f := s.flow.Load(); f != nil && isCode(err, "57P01", "57P02", "57P03") {
-				// A server that shuts down waits until all that it has sent is
-				// acknowledged, and lets nobody ask what can be.
-				f.close()
-			}
+			s.letGo(err)
+			wait = probeRest
 		case moved:
-			wait, failing = probeEvery, false
+			wait = probeEvery
 		default:
-			wait, failing = min(2*wait, probeRest), false
+			wait = min(2*wait, probeRest)
+		}
+		if err == nil {
+			failing = false
 		}
 		if rest(ctx, began, wait, came) != nil {
 			return nil
 		}
+	}
+}
+
+// letGo gives up the connection that the log comes through when the server
+// stops: it would wait until we have done with all that it has sent, and we for
+// an answer that it does not give any more.
+func (s *Source) letGo(err error) {
+	if f := s.flow.Load(); f != nil && isCode(err, "57P01", "57P03") {
+		f.close()
 	}
 }
 

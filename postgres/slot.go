@@ -120,7 +120,7 @@ func (s *Source) createSlot(ctx context.Context) error {
 	}
 	defer conn.Release()
 	pid := conn.Conn().PgConn().PID()
-	making, cancel := context.WithTimeout(ctx, slotPatience)
+	making, cancel := context.WithTimeout(ctx, s.slotPatience)
 	defer cancel()
 	_, err = conn.Exec(making, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", s.slotName())
 	switch {
@@ -158,7 +158,7 @@ func (s *Source) errBlocked(ctx context.Context, pid uint32, err error) error {
 		who = strings.Join(list, ", ")
 	}
 	return &SetupError{
-		What:  fmt.Sprintf("the replication slot cannot be made while older transactions are open, and %v have passed: %s", slotPatience, who),
+		What:  fmt.Sprintf("the replication slot cannot be made while older transactions are open, and %v have passed: %s", s.slotPatience, who),
 		Tried: "SELECT pg_create_logical_replication_slot", Err: err,
 		Cure: "end that transaction, or SELECT pg_terminate_backend of its process, and start again",
 	}
@@ -206,14 +206,19 @@ func (s *Source) beginHistory(ctx context.Context, v slot, fresh bool) (*history
 		return nil, err
 	}
 	at.until = gate.End(at.until, s.page)
-	if !fresh && s.standbys && at.base.Xmin < at.base.Xmax {
-		var own string
-		if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&own); err != nil {
-			return nil, fmt.Errorf("postgres: %w", err)
-		}
-		if at.doubt, err = strconv.ParseUint(own, 10, 64); err != nil {
-			return nil, fmt.Errorf("postgres: %w", err)
-		}
+	if fresh || !s.standbys {
+		return s.newHistory(at), nil
+	}
+	var next string
+	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&next); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	own, err := strconv.ParseUint(next, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if at.base.Xmin < own { // somebody is not seen
+		at.doubt = own
 	}
 	return s.newHistory(at), nil
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,6 +21,10 @@ type Source struct {
 	log    *slog.Logger
 	meta   *pgxpool.Pool // for questions about the database itself: few and short
 	nonce  string        // tells this process from others
+
+	slotPatience  time.Duration // to wait for older transactions
+	senderTimeout time.Duration // of the server with us
+	catalogEvery  time.Duration // the catalogue is looked at
 
 	keep      int          // changes in the log
 	keepBytes atomic.Int64 // and what they take

@@ -79,7 +79,7 @@ func (s *Source) connectLog(ctx context.Context) (*pgconn.PgConn, error) {
 	for name, value := range map[string]string{
 		"replication": "database", "application_name": s.application(), "client_encoding": "UTF8",
 		"datestyle": "ISO, MDY", "timezone": "UTC", "intervalstyle": "postgres", "extra_float_digits": "1",
-		"wal_sender_timeout": strconv.FormatInt(senderTimeout.Milliseconds(), 10),
+		"wal_sender_timeout": strconv.FormatInt(s.senderTimeout.Milliseconds(), 10),
 	} {
 		config.RuntimeParams[name] = value
 	}
