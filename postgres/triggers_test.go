@@ -49,6 +49,7 @@ type triggered struct {
 	*pgtest.DB
 	s    *Source
 	next func() (change.Changeset, error, bool)
+	at   change.Position // read up to
 }
 
 func openTriggered(t *testing.T, c Config, tables ...string) *triggered {
@@ -65,7 +66,7 @@ func openTriggered(t *testing.T, c Config, tables ...string) *triggered {
 func (f *triggered) stream(t *testing.T) {
 	next, stop := iter.Pull2(f.s.Stream(t.Context(), f.s.Position()))
 	t.Cleanup(stop)
-	f.next = next
+	f.next, f.at = next, ""
 }
 
 // sets reads the changesets with changes up to now.
@@ -80,7 +81,7 @@ func (f *triggered) sets(t *testing.T) []change.Changeset {
 		t.Fatal(err)
 	}
 	var all []change.Changeset
-	for {
+	for !f.at.Reaches(now) {
 		set, err, ok := f.next()
 		if err != nil || !ok {
 			t.Fatal(err, ok)
@@ -88,10 +89,9 @@ func (f *triggered) sets(t *testing.T) []change.Changeset {
 		if set.Everything || len(set.Changes) > 0 {
 			all = append(all, set)
 		}
-		if set.Position.Reaches(now) {
-			return all
-		}
+		f.at = set.Position
 	}
+	return all
 }
 
 // said writes the changes up to now: + for what comes, - for what goes, the
@@ -403,7 +403,7 @@ func TestTriggersReplay(t *testing.T) {
 		if err := errors.Join(err, snapshot.Close()); err != nil {
 			t.Fatal(err)
 		}
-		for {
+		for !f.at.Reaches(snapshot.Position()) {
 			if ahead.Position == "" {
 				var err error
 				if ahead, err, _ = f.next(); err != nil {
@@ -417,10 +417,7 @@ func TestTriggersReplay(t *testing.T) {
 				replayRow(t, model, ahead.Changes[i].Old, -1)
 				replayRow(t, model, ahead.Changes[i].New, 1)
 			}
-			reached := ahead.Position.Reaches(snapshot.Position())
-			if ahead = (change.Changeset{}); reached {
-				break
-			}
+			f.at, ahead = ahead.Position, change.Changeset{}
 		}
 		if !reflect.DeepEqual(model, want) {
 			t.Fatalf("by the changes\n%v\nin the snapshot\n%v", model, want)
