@@ -20,7 +20,8 @@ import (
 // The fields of Row are columns by their db tag, else by their JSON name, else
 // by their own; answers have no other columns. Record has all of the table.
 type Config[Row any] struct {
-	// DB is the handle that sqlite.Open returns, and Catalog the source.
+	// DB is the handle that sqlite.Open or postgres.Open returns, and Catalog the
+	// source.
 	DB      *sql.DB
 	Catalog schema.Catalog
 	// Table is the name of a table or view.

@@ -59,19 +59,6 @@ func (c *call) shown(ctx context.Context, values []any) (*state, error) {
 	return &state{values, item}, err
 }
 
-// keyless is a row of a table without a key, of which nothing but the values
-// that were written can be read again.
-func (c *call) keyless(ctx context.Context, values []any) (*state, error) {
-	scope, err := where.Bind(c.scope, c.table, c.schema)
-	if err != nil {
-		return nil, err
-	}
-	if scope.Match(c.columns)(values) != ivm.True {
-		return nil, outOfScope()
-	}
-	return c.shown(ctx, values)
-}
-
 // oneRow returns the first row of a statement, nil where there is none.
 func (e *endpoint) oneRow(ctx context.Context, text string, args []any, width int) ([]any, error) {
 	rows, err := e.query(ctx, text, args)

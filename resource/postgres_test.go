@@ -324,3 +324,45 @@ func TestPostgresRows(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestPostgresWithoutKey: a row of a table without a key is in the scope or not,
+// as the database says.
+func TestPostgresWithoutKey(t *testing.T) {
+	db, source := postgresDatabase(t, `CREATE TABLE owners (id int PRIMARY KEY, name text); INSERT INTO owners VALUES (1, 'Ann'), (2, 'Bob');
+CREATE TABLE notes (owner int REFERENCES owners, body text)`)
+	cfg := whole(db, source, "notes")
+	cfg.Scope = func(*http.Request, permit.Action) (where.Expr, error) {
+		return where.And(where.Via("owner", where.Eq("name", "Ann")), where.Lt("body", "m")), nil
+	}
+	h := mounted(t, cfg, "/notes")
+	send(t, h, "POST", "/notes", `{"owner": 1, "body": "abc"}`).want(t, "within", 201, `{"owner":1,"body":"abc"}`)
+	for _, body := range []string{`{"owner": 2, "body": "abc"}`, `{"owner": 1, "body": "xyz"}`, `{"owner": null, "body": "abc"}`} {
+		send(t, h, "POST", "/notes", body).want(t, body, 403, "")
+	}
+	equal(t, "rows", one(t, db, "SELECT count(*) FROM notes"), "1")
+}
+
+// TestPostgresForbids: what the database does not let its role do is told as
+// such.
+func TestPostgresForbids(t *testing.T) {
+	made := pgtest.Database(t)
+	role := made.Name + "_app"
+	made.Exec(t, "CREATE TABLE posts (id int PRIMARY KEY, mine boolean)", "INSERT INTO posts VALUES (1, true), (2, false)", "CREATE ROLE "+role+" LOGIN REPLICATION",
+		"GRANT CREATE ON DATABASE "+made.Name+" TO "+role, "GRANT SELECT, INSERT ON posts TO "+role, "ALTER TABLE posts ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON posts USING (mine)")
+	t.Cleanup(func() { made.Exec(t, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+	db, source, err := postgres.Open(strings.Replace(made.URL, "://postgres@", "://"+role+"@", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = db.Close(), source.Close() }()
+	h := mounted(t, whole(db, source, "posts"), "/posts")
+	equal(t, "what is seen", getPage(t, h, "/posts").ids(), []int{1})
+	const forbidden = `{"status":403,"code":"forbidden","title":"Forbidden","detail":"the database does not allow it"}`
+	send(t, h, "POST", "/posts", `{"id": 3, "mine": false}`).want(t, "against a policy", 403, forbidden)
+	send(t, h, "PATCH", "/posts/1", `{"mine": false}`).want(t, "without a grant", 403, forbidden)
+	send(t, h, "POST", "/posts", `{"id": 3, "mine": true}`).want(t, "within the policy", 201, "")
+	made.Exec(t, "REVOKE SELECT ON posts FROM "+role)
+	if status, body := get(t, h, "/posts"); status != 403 || body != forbidden {
+		t.Errorf("without any right: %d %s", status, body)
+	}
+}

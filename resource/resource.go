@@ -147,10 +147,10 @@ func (cfg *Config[Row]) check() error {
 	var errs []error
 	missing := func(field, what string) { errs = append(errs, fmt.Errorf("%s is missing: %s", "Config."+field, what)) }
 	if cfg.DB == nil {
-		missing("DB", "the handle that sqlite.Open returns")
+		missing("DB", "the handle that sqlite.Open or postgres.Open returns")
 	}
 	if cfg.Catalog == nil {
-		missing("Catalog", "the source that sqlite.Open returns")
+		missing("Catalog", "the source that sqlite.Open or postgres.Open returns")
 	}
 	if cfg.Table == "" {
 		missing("Table", "the name of a table or view")

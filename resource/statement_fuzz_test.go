@@ -78,7 +78,7 @@ func FuzzWriteStatements(f *testing.F) {
 				in.put(field, v)
 			}
 		}
-		insert, args := in.insertion(in.keyColumns())
+		insert, args := in.insertion(in.keyColumns(), nil)
 		update, more := in.update(c.values)
 		remove, last := c.deletion(c.values)
 		for statement, count := range map[string]int{insert: len(args), update: len(more), remove: len(last)} {

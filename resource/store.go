@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/wakeful-dev/wakeful/internal/dialect"
+	"github.com/wakeful-dev/wakeful/internal/ivm"
+	"github.com/wakeful-dev/wakeful/where"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -15,20 +17,17 @@ func (in *input) insertRow(ctx context.Context) (*state, error) {
 			return nil, orError(err, exists())
 		}
 	}
+	if len(in.key) == 0 {
+		return in.insertKeyless(ctx)
+	}
 	returned := in.keyColumns()
-	if len(in.key) == 0 {
-		returned = in.columns
-	}
-	text, args := in.insertion(returned)
+	text, args := in.insertion(returned, nil)
 	values, err := in.oneRow(ctx, text, args, len(returned))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if values == nil {
+	case values == nil:
 		return nil, ignored()
-	}
-	if len(in.key) == 0 {
-		return in.keyless(ctx, values)
 	}
 	return in.made(ctx, values)
 }
@@ -130,10 +129,44 @@ func (l *layout) unless() string {
 	return ""
 }
 
-// insertion is the statement that makes the row.
-func (in *input) insertion(returned []string) (text string, values []any) {
-	args := in.args()
+// insertKeyless makes a row of a table without a key, of which nothing but the
+// values that were written can be read again.
+func (in *input) insertKeyless(ctx context.Context) (*state, error) {
+	scope, err := where.Bind(in.scope, in.table, in.schema)
+	if err != nil {
+		return nil, err
+	}
+	text, args := in.insertion(in.columns, scope)
+	width := len(in.columns)
+	if in.dialect().Typed() {
+		width++
+	}
+	values, err := in.oneRow(ctx, text, args, width)
+	switch {
+	case err != nil:
+		return nil, err
+	case values == nil:
+		return nil, ignored()
+	}
+	seen := scope.Match(in.columns)(values[:len(in.columns)]) == ivm.True
+	if in.dialect().Typed() {
+		seen = values[len(in.columns)] == true
+	}
+	if !seen {
+		return nil, outOfScope()
+	}
+	return in.shown(ctx, values[:len(in.columns)])
+}
+
+// insertion is the statement that makes the row. It returns columns, and of
+// PostgreSQL's whether the row is in a scope that is given.
+func (in *input) insertion(returned []string, scope *where.Bound) (text string, values []any) {
+	args, alias := in.args(), ""
 	b := args.AppendTable([]byte("INSERT"+in.unless()+" INTO "), in.table)
+	if args.Typed() {
+		alias = "t"
+		b = dialect.AppendName(append(b, " AS "...), alias)
+	}
 	var given []byte
 	for i, column := range in.columns {
 		c := in.table.Column(column)
@@ -150,7 +183,11 @@ func (in *input) insertion(returned []string) (text string, values []any) {
 	} else {
 		b = append(append(append(b, ") VALUES ("...), given...), ')')
 	}
-	return string(in.appendColumns(append(b, " RETURNING "...), in.table, "", returned)), args.Values
+	b = in.appendColumns(append(b, " RETURNING "...), in.table, alias, returned)
+	if scope != nil && args.Typed() {
+		b = scope.Append(append(b, ", "...), alias, args)
+	}
+	return string(b), args.Values
 }
 
 // update is the statement that writes what is set, "" where nothing is.
