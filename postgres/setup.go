@@ -60,7 +60,8 @@ SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_
        CASE WHEN current_setting('max_slot_wal_keep_size') = '-1' THEN -1 ELSE pg_size_bytes(current_setting('max_slot_wal_keep_size')) END,
        current_setting('wal_block_size')::bigint, current_user::text, current_database()::text,
        (SELECT oid FROM pg_database WHERE datname = current_database()),
-       rolreplication OR rolsuper, current_setting('max_wal_senders')::int, current_setting('synchronous_standby_names') <> ''
+       rolreplication OR rolsuper OR EXISTS (
+           SELECT FROM pg_roles AS r WHERE r.rolname = 'rds_replication' AND pg_has_role(current_user, r.oid, 'MEMBER')), current_setting('max_wal_senders')::int, current_setting('synchronous_standby_names') <> ''
 FROM pg_roles WHERE rolname = current_user`
 
 // look asks the server what matters of it.

@@ -34,6 +34,7 @@ func runClear(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	set.StringVar(&from.url, "db", "", "`URL` of the PostgreSQL database to take everything out of")
 	set.StringVar(&from.name, "name", "", "`word` that begins the names of what was made there (default wakeful)")
 	set.StringVar(&from.password, "db-password-file", "", "`file` with the password of the PostgreSQL user")
+	set.BoolVar(&from.triggers, "trigger-log", false, "the server was one with --trigger-log: its triggers and its change log")
 	set.BoolVar(&from.sure, "yes", false, "take it out without asking")
 	if err := parse(set, args); err != nil {
 		return err
@@ -42,7 +43,7 @@ func runClear(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return from.clear(ctx, stdout, stderr)
 	}
 	if from != (database{}) {
-		return errors.New("--name, --db-password-file and --yes are about a database: which one? --db postgres://user@host/name")
+		return errors.New("--name, --db-password-file, --trigger-log and --yes are about a database: which one? --db postgres://user@host/name")
 	}
 	body, err := ask.do(ctx, http.MethodPost, serve.ClearPath)
 	if err != nil {
@@ -61,7 +62,7 @@ func runClear(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 // database is what to take out of which.
 type database struct {
 	url, name, password string
-	sure                bool
+	triggers, sure      bool
 }
 
 func (d database) clear(ctx context.Context, stdout, stderr io.Writer) error {
@@ -73,6 +74,9 @@ func (d database) clear(ctx context.Context, stdout, stderr io.Writer) error {
 			args = append(args, name, value)
 		}
 	}
+	if d.triggers {
+		args = append(args, "--trigger-log")
+	}
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (d database) clear(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	if !d.sure {
-		fmt.Fprintf(stdout, "The replication slot, the publication and the event triggers of %s are dropped. Go on? [y/N] ", settings.Database())
+		fmt.Fprintf(stdout, "What was made in %s to follow it is dropped. Go on? [y/N] ", settings.Database())
 		if !confirmed(os.Stdin) {
 			return errors.New("nothing is dropped: y, or --yes, says that it is meant")
 		}

@@ -3,14 +3,18 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/follow"
 	"github.com/wakeful-dev/wakeful/internal/pgtest"
 	"github.com/wakeful-dev/wakeful/internal/serve"
@@ -68,6 +72,67 @@ func TestServePostgres(t *testing.T) {
 	}
 	db.Exec(t, `INSERT INTO app.posts (name) VALUES ('a second one')`)
 	await(t, c, other, "a second one", "of another schema")
+}
+
+// TestPositionOfPsql: who writes past the server makes a position of what the
+// database says, as docs/postgres.md has it, and a list that is asked for with it
+// shows the write.
+func TestPositionOfPsql(t *testing.T) {
+	db := pgtest.Database(t)
+	db.Exec(t, "CREATE TABLE posts (id int PRIMARY KEY, title text NOT NULL)")
+	doc, err := os.ReadFile("../../docs/postgres.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	formula := regexp.MustCompile(`SELECT 'HISTORY8'[^;]*;`).FindString(string(doc))
+	if formula == "" {
+		t.Fatal("docs/postgres.md does not say how a position is made")
+	}
+	s := startServe(t, "--db", db.URL)
+	_, _, header := s.do(t, asked{method: "POST", path: "/api/posts", body: `{"id":0,"title":"of the app"}`})
+	history := header.Get("Wakeful-Position")
+	if len(history) != 40 {
+		t.Fatalf("the position of a write is %q", history)
+	}
+	formula = strings.Replace(formula, "HISTORY8", history[:8], 1)
+	c := s.follower(t, "psql", "")
+	for i := 1; i <= 20; i++ {
+		db.Exec(t, fmt.Sprintf("INSERT INTO posts VALUES (%d, 'of psql')", i))
+		position := change.Position(db.Value(t, formula))
+		list, err := c.Get(t.Context(), "/api/posts?ordering=-id&limit=1", position)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) != 1 || !strings.Contains(string(list.Items[0].Data), fmt.Sprintf(`"id":%d,`, i)) {
+			t.Fatalf("at %s, after write %d, the list is %v", position, i, list.Items)
+		}
+	}
+}
+
+// TestServeByTriggers: where the server's log cannot be read, triggers tell.
+func TestServeByTriggers(t *testing.T) {
+	server := pgtest.Start(t, pgtest.Set("wal_level", "replica"))
+	db := server.Database(t)
+	db.Exec(t, postgresSQL)
+	s := startServe(t, "--db", db.URL, "--trigger-log")
+	c := s.follower(t, "triggers", "")
+	list, err := c.Get(t.Context(), "/api/posts?ordering=-score")
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, list, "second", "first")
+	db.Exec(t, `INSERT INTO posts (title, owner_id, score) VALUES ('from outside', 'eve', 99)`, `DELETE FROM posts WHERE title = 'first'`)
+	await(t, c, list, "from outside", "second")
+	says(t, 0, []string{"ready"}, "status", "--url", s.operator)
+	s.stop(t)
+	triggers := func() string { return db.Value(t, "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal") }
+	if triggers() == "0" {
+		t.Error("there are no triggers")
+	}
+	says(t, 0, []string{"nothing of Wakeful is left"}, "clear", "--db", db.URL, "--trigger-log", "--yes")
+	if n := triggers(); n != "0" {
+		t.Errorf("%s triggers are left", n)
+	}
 }
 
 // TestServePostgresSchemaMoves: DDL is noticed without a restart, whoever runs
