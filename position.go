@@ -11,7 +11,8 @@ import (
 
 // PositionHeader carries the position from which on the writes of a request
 // are visible, and, in a request, the position that its answer must not be
-// older than.
+// older than. It is not the position of a list: a database may tell a writer
+// another one than its log has, and all that counts is which is the later.
 const PositionHeader = "Wakeful-Position"
 
 // positioned adds the position of what a request has committed to its answer.

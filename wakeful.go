@@ -57,7 +57,8 @@ import (
 // Config says how a Server works. Only Source is required; a zero value takes
 // the default named beside it.
 type Config struct {
-	// Source yields the changes of the database that the views read.
+	// Source yields the changes of the database that the views read: what
+	// sqlite.Open or postgres.Open returns beside the handle.
 	Source source.Source
 	// Bus carries messages between gateway and worker. Default: in process.
 	Bus bus.Bus
@@ -198,7 +199,7 @@ type Server struct {
 // New checks a Config and makes a Server. It starts nothing.
 func New(cfg Config) (*Server, error) {
 	if cfg.Source == nil {
-		return nil, errors.New("wakeful: Config.Source is missing: open the database with sqlite.Open and pass the source that it returns")
+		return nil, errors.New("wakeful: Config.Source is missing: open the database with sqlite.Open or postgres.Open and pass the source that it returns")
 	}
 	if cfg.Secret != nil && len(cfg.Secret) < 32 {
 		return nil, errors.New("wakeful: Config.Secret is shorter than 32 bytes")
