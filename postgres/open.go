@@ -76,7 +76,10 @@ func (c Config) Open() (*sql.DB, *Source, error) {
 	if err := s.begin(); err != nil {
 		return nil, nil, err
 	}
-	return sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(s.config)), s)), s, nil
+	db := sql.OpenDB(sqldb.Record(stdlib.GetConnector(*ordinary(s.config)), s))
+	db.SetMaxIdleConns(idleConns)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, s, nil
 }
 
 // begin makes what the log is read by, and begins a history.
@@ -91,6 +94,11 @@ func (s *Source) begin() error {
 	s.history.Store(h)
 	return nil
 }
+
+// idleConns is how many connections of the handle are kept when nobody uses
+// them: as many as evaluations ask for at once. To open one costs the server
+// more than a query.
+const idleConns = 32
 
 // setUpTimeout bounds how long Open waits for the server, a slot that is read,
 // and older transactions.
