@@ -18,8 +18,7 @@ import (
 func TestLargeUpdate(t *testing.T) {
 	began := time.Now()
 	rows := sized(5_000_000, 500_000, 100_000)
-	w := newWorld(t, pgtest.Database(t), 2, 2)
-	w.db.Exec(t, fmt.Sprintf("INSERT INTO large SELECT i, i %% 1000, 0, repeat('x', 100) FROM generate_series(1, %d) i", rows),
+	w := newWorld(t, pgtest.Database(t), 2, 2, fmt.Sprintf("INSERT INTO large SELECT i, i %% 1000, 0, repeat('x', 30) FROM generate_series(1, %d) i", rows),
 		"CREATE INDEX ON large (grp)", "ANALYZE large")
 	p := w.apart(w.db.URL)
 	w.begin(1)

@@ -68,14 +68,15 @@ type world struct {
 
 // newWorld makes the tables; counters of each group and its twin are 0. There
 // is one group, or an even number.
-func newWorld(t testing.TB, db *pgtest.DB, groups, writers int) *world {
+func newWorld(t testing.TB, db *pgtest.DB, groups, writers int, prepare ...string) *world {
 	t.Helper()
 	db.Exec(t, "CREATE TABLE counter (id int PRIMARY KEY, grp int NOT NULL, n bigint NOT NULL)",
-		"CREATE INDEX ON counter (grp)", "CREATE TABLE large (id int PRIMARY KEY, grp int NOT NULL, n bigint NOT NULL, pad text)",
+		"CREATE INDEX ON counter (grp)", "CREATE TABLE large (id int PRIMARY KEY, grp int NOT NULL, n bigint NOT NULL, pad text) WITH (fillfactor = 45)",
 		fmt.Sprintf(`INSERT INTO counter SELECT g * %d + w * 2 + b, g, 0
 			FROM (SELECT g + t AS g FROM generate_series(0, %d) g, (VALUES (0), (%d)) v (t)) q, generate_series(0, %d) w, generate_series(0, 1) b
 			WHERE (w + g) %% 2 = 0 OR %d = 1`,
 			perGroup, groups-1, twins, writers-1, min(groups, writers)), "ANALYZE counter")
+	db.Exec(t, prepare...)
 	w := &world{t: t, db: db, groups: groups, writers: writers}
 	w.raising, w.enough = context.WithCancel(context.Background())
 	w.reader = read(t, db)
