@@ -201,7 +201,7 @@ func (f *facts) description(text string, p *planned) (*description, error) {
 		p.expressions = append(p.expressions, f.predicates[name]...)
 	}
 	said := p.names()
-	said.rows = said.rows || p.subplans && f.version < comparesShown
+	said.rows = said.rows || p.pruned || p.subplans && f.version < comparesShown
 	reads, texts, err := f.reads(p.locks, said)
 	if err != nil {
 		return nil, err

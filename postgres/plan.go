@@ -13,7 +13,9 @@ type plan struct {
 	sampled bool // of a table a random part is read
 	// subplans: an expression compares with the rows of a subquery.
 	subplans bool
-	indexes  []string // that are read
+	// pruned: partitions are left out whose expressions nobody sees.
+	pruned  bool
+	indexes []string // that are read
 	// expressions are all that are evaluated: a column of which they say nothing
 	// does not matter.
 	expressions []string
@@ -51,6 +53,8 @@ func (p *plan) node(n map[string]any, parent string) {
 	relationship, _ := n["Parent Relationship"].(string)
 	p.writes = p.writes || kind == "ModifyTable" || kind == "LockRows"
 	p.sampled = p.sampled || kind == "Sample Scan"
+	removed, _ := n["Subplans Removed"].(float64)
+	p.pruned = p.pruned || removed > 0
 	_, scan := n["Relation Name"]
 	if index, ok := n["Index Name"].(string); ok {
 		p.indexes = append(p.indexes, index)
