@@ -181,7 +181,7 @@ func (p *pinned) isShared() bool {
 // enough, or none can be had.
 func (p *pinned) another(ctx context.Context) *reader {
 	p.mu.Lock()
-	if p.opened >= maxTogether {
+	if p.opened == 0 || p.opened >= maxTogether { // it is lost, or that is enough
 		p.mu.Unlock()
 		return nil
 	}

@@ -198,3 +198,23 @@ func TestLostConnection(t *testing.T) {
 		t.Errorf("the next snapshot: %q, %v", got, err)
 	}
 }
+
+// TestLostTogether: who wants a snapshot that has lost each of its connections
+// is told so, however often it is asked for.
+func TestLostTogether(t *testing.T) {
+	s, db := opened(t)
+	p := pin(t, s)
+	if err := p.share(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := p.all(t.Context(), "SELECT pg_backend_pid()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "SELECT pg_terminate_backend("+pid+", 10000)")
+	for range 20 {
+		if _, err := p.all(t.Context(), "SELECT 1"); err == nil {
+			t.Fatal("a read in a snapshot that is gone")
+		}
+	}
+}
