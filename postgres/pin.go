@@ -49,12 +49,14 @@ func (s *Snapshot) reads(of *Source) *pinned {
 	return s.pinned
 }
 
-// Contains reports whether the snapshot contains a changeset.
+// Contains reports whether the snapshot contains a changeset. One that may have
+// altered the schema counts only once the log has brought it: before that nobody
+// has heard of it who says what statements read.
 func (a *ahead) Contains(set *change.Changeset) bool {
 	if a.at.Reaches(set.Position) {
 		return true
 	}
-	if set.Mark == "" || !a.at.SameHistory(set.Position) {
+	if set.Mark == "" || set.Everything || !a.at.SameHistory(set.Position) {
 		return false
 	}
 	xid, err := strconv.ParseUint(set.Mark, 16, 64)
