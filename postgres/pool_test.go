@@ -229,6 +229,21 @@ func TestPoolHasRoles(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	for _, end := range []string{"COMMIT AND CHAIN", "END AND CHAIN", "ROLLBACK AND CHAIN", "ABORT AND CHAIN"} {
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			var before, after string
+			err := tx.QueryRow(ctx, "SELECT current_user").Scan(&before)
+			_, chained := tx.Exec(ctx, end)
+			err = errors.Join(err, chained, tx.QueryRow(ctx, "SELECT current_user").Scan(&after))
+			if before != reader || after != reader {
+				t.Errorf("statements run as %s, and as %s after %s", before, after, end)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", end, err)
+		}
+	}
 }
 
 // TestPoolPositions: commits of pgx are told their place.

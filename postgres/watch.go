@@ -48,7 +48,7 @@ type watcher struct {
 	wrapped bool   // the transaction is ours
 	wrote   bool   // the statement may write
 	ends    bool   // it ends the app's transaction
-	undoes  bool   // it goes back to a savepoint
+	undoes  bool   // where a transaction is open after it, nobody knows what that runs as
 	failed  bool
 	altered bool // the session is not as it was opened
 
@@ -90,8 +90,10 @@ func (w *watcher) Attend(ctx context.Context, text string) error {
 	w.asked = w.asked || readset.WritesFrom(ctx) != nil
 	w.wrote = w.asked && w.source.mayWrite(text)
 	w.ends = slices.Contains([]string{"commit", "end", "prepare"}, first)
-	w.undoes = first == "rollback"
-	w.noteAltered(first, text)
+	w.undoes = slices.Contains([]string{"rollback", "abort", "commit", "end"}, first)
+	for _, part := range split(text) {
+		w.noteAltered(firstWord(part), part)
+	}
 	role := actingOf(ctx)
 	if role != nil && slices.ContainsFunc(split(text), func(part string) bool { return part != text && slices.Contains(controls, firstWord(part)) }) {
 		return fmt.Errorf("postgres: %.200q has transactions begin or end within one text, which no role can be set for: send its statements one by one", text)
