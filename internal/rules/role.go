@@ -203,7 +203,7 @@ func (r *Role) name(a *asking) (string, error) {
 		switch value, _ := a.claim(r.claim); value := value.(type) {
 		case nil:
 		case string:
-			if value == r.signedIn || slices.Contains(r.allowed, value) {
+			if value != "" && (value == r.signedIn || slices.Contains(r.allowed, value)) {
 				return value, nil
 			}
 			return "", permit.Deny(fmt.Sprintf("the role %q is none that requests may have", value))

@@ -47,6 +47,7 @@ role:
 		{"role: {signed_in: a, claim: role, allowed: [b]}", map[string]any{"sub": "ada", "role": ""}, "denied"},
 		{"role: {signed_in: a, claim: role, allowed: [b]}", map[string]any{"sub": "ada", "role": []any{"b"}}, "denied"},
 		{"role: {claim: role, allowed: [b]}", map[string]any{"sub": "ada"}, "denied"},
+		{"role: {claim: role, allowed: [b]}", map[string]any{"sub": "ada", "role": ""}, "denied"}, // not the server's own
 		{full2, nil, `web_anon {"app.claims":{"role":"web_anon"},"app.teams":"","app.tenant":""}`},
 		{
 			full2, map[string]any{"sub": "ada", "app": map[string]any{"role": "editor", "tenant": int64(9007199254740993)}, "teams": []any{"x", int64(2)}},
