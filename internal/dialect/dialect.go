@@ -87,14 +87,24 @@ func (d Dialect) AppendStored(to []byte, alias string, c *schema.Column) []byte 
 	if !d.typed {
 		return AppendColumn(append(to, '+'), alias, c.Name)
 	}
-	to = AppendColumn(to, alias, c.Name)
 	switch {
 	case bare[c.Native]:
-		return to
+		return AppendColumn(to, alias, c.Name)
 	case c.Type == schema.Integer:
-		return append(to, "::bigint"...)
+		return append(AppendColumn(to, alias, c.Name), "::bigint"...)
 	}
-	return append(to, "::text"...)
+	return appendAsText(to, alias, c)
+}
+
+// appendAsText appends a column as the text that the server writes of it. The
+// cast of inet would add the mask that its text leaves out.
+func appendAsText(to []byte, alias string, c *schema.Column) []byte {
+	if c.Native != "inet" {
+		return append(AppendColumn(to, alias, c.Name), "::text"...)
+	}
+	to = AppendColumn(append(to, "CASE WHEN "...), alias, c.Name)
+	to = AppendColumn(append(to, " IS NOT NULL THEN pg_catalog.concat("...), alias, c.Name)
+	return append(to, ") END"...)
 }
 
 // bytewise has the database compare texts byte by byte.
@@ -112,12 +122,15 @@ func (d Dialect) AppendCompared(to []byte, alias string, c *schema.Column) []byt
 // AppendText appends a column as a text in which parts are looked for. exact:
 // byte by byte, whatever the column's collation takes for equal.
 func (d Dialect) AppendText(to []byte, alias string, c *schema.Column, exact bool) []byte {
-	to = AppendColumn(to, alias, c.Name)
-	if !d.typed {
-		return to
-	}
-	if c.Native != "text" && c.Native != "character varying" {
-		to = append(to, "::text"...)
+	switch {
+	case !d.typed:
+		return AppendColumn(to, alias, c.Name)
+	case c.Native == "text" || c.Native == "character varying":
+		to = AppendColumn(to, alias, c.Name)
+	case c.Native == "inet": // what follows is about all of it
+		to = append(appendAsText(append(to, '('), alias, c), ')')
+	default:
+		to = appendAsText(to, alias, c)
 	}
 	if exact || c.Collation == "" || c.Type != schema.Text {
 		to = append(to, bytewise...)

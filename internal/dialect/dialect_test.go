@@ -34,6 +34,10 @@ func TestParts(t *testing.T) {
 		{schema.Column{Name: "c", Native: "integer", Type: schema.Integer}, `"t"."c"`, `"t"."c"`, `"t"."c"::text COLLATE "C"`, `"t"."c"`, `"t"."c" DESC`},
 		{schema.Column{Name: "c", Native: "oid", Type: schema.Integer}, `"t"."c"::bigint`, `"t"."c"`, `"t"."c"::text COLLATE "C"`, `"t"."c"`, `"t"."c" DESC`},
 		{schema.Column{Name: "c", Native: "numeric", Type: schema.Decimal}, `"t"."c"::text`, `"t"."c"`, `"t"."c"::text COLLATE "C"`, `"t"."c"`, `"t"."c" DESC`},
+		{
+			schema.Column{Name: "c", Native: "inet", Type: schema.Text}, `CASE WHEN "t"."c" IS NOT NULL THEN pg_catalog.concat("t"."c") END`, `"t"."c"`,
+			`(CASE WHEN "t"."c" IS NOT NULL THEN pg_catalog.concat("t"."c") END) COLLATE "C"`, `"t"."c"`, `"t"."c" DESC`,
+		},
 		{schema.Column{Name: "c", Native: "json", Type: schema.JSON, Unordered: true}, `"t"."c"::text`, `"t"."c"::text COLLATE "C"`, `"t"."c"::text COLLATE "C"`, `"t"."c"::text COLLATE "C"`, `"t"."c"::text COLLATE "C" DESC`},
 	} {
 		is(t, tt.c.Native+" as it is stored", string(elect.AppendStored(nil, "t", &tt.c)), tt.stored)
