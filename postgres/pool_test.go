@@ -219,6 +219,11 @@ func TestPoolHasRoles(t *testing.T) {
 			if err := pool.QueryRow(ctx, whose).Scan(&got); err != nil || got != want {
 				t.Errorf("%s, %v; want %s", got, err, want)
 			}
+			if tx, ok := Tx(ctx); ok {
+				if err := tx.QueryRow(t.Context(), whose).Scan(&got); err != nil || got != want {
+					t.Errorf("in the snapshot, by a context without the role: %s, %v; want %s", got, err, want)
+				}
+			}
 		}
 	}
 	ctx := WithRole(t.Context(), Role{Name: reader, Settings: map[string]string{"app.user": "ada"}})

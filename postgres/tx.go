@@ -40,13 +40,14 @@ func Tx(ctx context.Context) (tx pgx.Tx, ok bool) {
 	if p == nil {
 		return nil, false
 	}
-	return &snapshotTx{p, set}, true
+	return &snapshotTx{p, set, actingOf(ctx)}, true
 }
 
 // snapshotTx is a snapshot as pgx has transactions.
 type snapshotTx struct {
 	pinned *pinned
 	set    *readset.Set
+	role   *acting // of the evaluation
 }
 
 var errReadsOnly = errors.New("postgres: the snapshot of an evaluation only reads: take the pool for what writes")
@@ -92,6 +93,9 @@ func (t *snapshotTx) Query(ctx context.Context, text string, args ...any) (pgx.R
 }
 
 func (t *snapshotTx) query(ctx context.Context, text string, args []any, rows *snapshotRows) error {
+	if ctx.Value(roleKey{}) == nil { // what is read is shared by who has the evaluation's
+		ctx = context.WithValue(ctx, roleKey{}, t.role)
+	}
 	readset.Look(t.set, text)
 	s := t.pinned.source
 	one := (&traced{}).sent(ctx, nil, text, args)[0]
