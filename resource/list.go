@@ -144,7 +144,11 @@ func (c *call) rows(p *reading, kept bool) (*ivm.Rows, error) {
 // statements.
 func (l *layout) get(ctx context.Context, asked asking) error {
 	if len(l.nested) > 0 && readset.From(ctx) == nil {
-		tx, err := l.DB.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		options := &sql.TxOptions{ReadOnly: true}
+		if l.dialect().Typed() { // else each statement has a state of its own
+			options.Isolation = sql.LevelRepeatableRead
+		}
+		tx, err := l.DB.BeginTx(ctx, options)
 		if err != nil {
 			return err
 		}
