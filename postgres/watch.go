@@ -91,8 +91,11 @@ func (w *watcher) Attend(ctx context.Context, text string) error {
 	w.wrote = w.asked && w.source.mayWrite(text)
 	w.ends = slices.Contains([]string{"commit", "end", "prepare"}, first)
 	w.undoes = slices.Contains([]string{"rollback", "abort", "commit", "end"}, first)
-	for _, part := range split(text) {
-		w.noteAltered(firstWord(part), part)
+	w.noteAltered(first, text)
+	if strings.Contains(text, ";") {
+		for _, part := range split(text) {
+			w.noteAltered(firstWord(part), part)
+		}
 	}
 	role := actingOf(ctx)
 	if role != nil && slices.ContainsFunc(split(text), func(part string) bool { return part != text && slices.Contains(controls, firstWord(part)) }) {

@@ -295,18 +295,20 @@ func TestToldHere(t *testing.T) {
 	if err := before.Rollback(); err != nil || set.Unstamped() == "" {
 		t.Errorf("what runs in a transaction begun before is taken to be in the snapshot, %v", err)
 	}
-	got, reads := evaluate(func(ctx context.Context) string {
-		conn, err := handle.Conn(ctx)
-		if err != nil {
-			return err.Error()
+	for _, set := range []string{"SELECT 1; SET search_path = app", "SET search_path = app"} {
+		got, reads := evaluate(func(ctx context.Context) string {
+			conn, err := handle.Conn(ctx)
+			if err != nil {
+				return err.Error()
+			}
+			defer conn.Close()
+			if _, err := conn.ExecContext(ctx, set); err != nil {
+				return err.Error()
+			}
+			return first(ctx, conn, "SELECT name FROM item WHERE id = 1 AND only_here IS NULL")
+		})
+		if got != "of app" || len(reads) != 1 || !has(reads, "app.item") {
+			t.Errorf("after %s: %s, reads %v", set, got, reads)
 		}
-		defer conn.Close()
-		if _, err := conn.ExecContext(ctx, "SET search_path = app"); err != nil {
-			return err.Error()
-		}
-		return first(ctx, conn, "SELECT name FROM item WHERE id = 1 AND only_here IS NULL")
-	})
-	if got != "of app" || len(reads) != 1 || !has(reads, "app.item") {
-		t.Errorf("with another search path: %s, reads %v", got, reads)
 	}
 }
