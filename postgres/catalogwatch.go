@@ -107,6 +107,9 @@ func (s *Source) heedCatalog(ctx context.Context, former, now print) error {
 	if now == former && !s.tables.unready() && !s.cfg.Triggers {
 		return nil
 	}
+	if err := s.mendPublication(ctx, now.published != former.published); err != nil {
+		return err
+	}
 	fresh, err := s.syncTables(ctx)
 	if err != nil || !fresh {
 		return err
@@ -117,6 +120,20 @@ func (s *Source) heedCatalog(ctx context.Context, former, now print) error {
 		return err
 	}
 	return nil
+}
+
+// mendPublication has the publication say all that we want, where somebody has
+// altered it and the role may. Where not, its tables are refused.
+func (s *Source) mendPublication(ctx context.Context, altered bool) error {
+	if s.cfg.Triggers || !altered {
+		return nil
+	}
+	err := s.ensurePublication(ctx)
+	if isFinal(err) {
+		s.log.Warn("postgres: somebody has altered the publication", "error", err)
+		return nil
+	}
+	return err
 }
 
 // printCatalog notes how the catalogue is.
@@ -145,7 +162,7 @@ func (s *Source) adoptFresh(ctx context.Context) error {
 		return err
 	}
 	s.forgetSchema()
-	return s.say(ctx, names)
+	return s.say(context.WithoutCancel(ctx), names) // they count as ready by now
 }
 
 // unready reports whether tables are published that are not ready.

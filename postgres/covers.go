@@ -83,6 +83,10 @@ func (s *Source) uncovered(name string, t *table) error {
 	case !t.published && s.cfg.Triggers:
 		e.Reason = "has no triggers that say what changes, and the role " + s.role + " may not make them, or is not let to by those who write to it"
 		e.Cure = "run ALTER TABLE " + t.sql() + " OWNER TO " + quote(s.role)
+	case t.partly:
+		e.Reason = "is in the publication " + s.cfg.name() + ", which leaves rows, columns or kinds of changes out"
+		e.Cure = "as its owner run " + s.alterPublication() + "; ALTER PUBLICATION " + quote(s.cfg.name()) + " DROP TABLE " + t.sql() +
+			"; ALTER PUBLICATION " + quote(s.cfg.name()) + " ADD TABLE ONLY " + t.sql()
 	case !t.published:
 		e.Reason = "is not in the publication " + s.cfg.name() + ", and the role " + s.role + " may not add it"
 		e.Cure = "as its owner run ALTER PUBLICATION " + quote(s.cfg.name()) + " ADD TABLE ONLY " + t.sql() +

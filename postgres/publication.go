@@ -40,7 +40,8 @@ type table struct {
 	partition    bool   // of another
 	keyed        bool   // its rows have a usable replica identity, and so have those of its partitions
 	published    bool
-	added        string   // the transaction that published it, "" where that is not known yet
+	partly       bool     // the publication has it, and leaves rows, columns or kinds of changes out
+	added        string   // the transaction that published it as it is now, "" where that is not known yet
 	stamp        string   // of its triggers
 	owned        bool     // the role may make triggers
 	parts        []string // of a table with triggers: it and its partitions, as SQL
@@ -91,11 +92,14 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text
                AND NOT EXISTS (SELECT FROM parts p JOIN pg_class l ON l.oid = p.part
                WHERE p.root = c.oid AND (l.relkind NOT IN ('r', 'p') OR l.relpersistence <> 'p'))
            ELSE coalesce(d.keyed, false) END AS keyed,
-       coalesce(r.xmin::text, ''), coalesce(substring(obj_description(u.oid, 'pg_publication') FROM '^' || $2 || '([0-9]+)$'), '0'),
+       CASE WHEN r.prrelid IS NULL OR NOT p.whole THEN '' WHEN age(u.xmin) < age(r.xmin) THEN u.xmin::text ELSE r.xmin::text END,
+       r.prrelid IS NOT NULL AND NOT p.whole, coalesce(substring(obj_description(u.oid, 'pg_publication') FROM '^' || $2 || '([0-9]+)$'), '0'),
        pg_snapshot_xmax(pg_current_snapshot())::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN identity d ON d.oid = c.oid
 LEFT JOIN pg_publication u ON u.pubname = $1
 LEFT JOIN pg_publication_rel r ON r.prpubid = u.oid AND r.prrelid = c.oid
+CROSS JOIN LATERAL (SELECT u.pubviaroot AND u.pubinsert AND u.pubupdate AND u.pubdelete AND u.pubtruncate
+                    AND to_jsonb(r)->>'prqual' IS NULL AND to_jsonb(r)->>'prattrs' IS NULL AS whole) p
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'`
 
@@ -111,7 +115,7 @@ func (s *Source) readTables(ctx context.Context) (map[string]*table, error) {
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*table, error) {
 		var t table
 		var before, xmax string
-		err := row.Scan(&t.schema, &t.name, &t.kind, &t.persistence, &t.partition, &t.keyed, &t.added, &before, &xmax)
+		err := row.Scan(&t.schema, &t.name, &t.kind, &t.persistence, &t.partition, &t.keyed, &t.added, &t.partly, &before, &xmax)
 		t.published = t.added != ""
 		t.ready = t.published && isBefore(t.added, before, xmax)
 		return &t, err
@@ -194,20 +198,45 @@ func (s *Source) errAllTables() *SetupError {
 
 // syncTables adds tables to the publication that suit, and takes out what does
 // not suit any more, where the role may. It reports whether there are tables in
-// it now that are not ready.
+// it now that are not ready. Of those that were ready and are not any more it
+// says that they may have changed: nobody says so again.
 func (s *Source) syncTables(ctx context.Context) (fresh bool, err error) {
 	s.tables.syncing.Lock()
 	defer s.tables.syncing.Unlock()
+	former := s.tables.known.Load()
 	if s.cfg.Triggers {
-		return s.syncTriggers(ctx)
+		fresh, err = s.syncTriggers(ctx)
+	} else {
+		fresh, err = s.syncPublication(ctx)
 	}
+	if err != nil || former == nil {
+		return fresh, err
+	}
+	if lost := s.tables.lost(*former); len(lost) > 0 {
+		s.forgetSchema()
+		err = s.say(context.WithoutCancel(ctx), lost)
+	}
+	return fresh, err
+}
+
+// lost names the tables that were ready and are not any more.
+func (t *tables) lost(former map[string]*table) (names []string) {
+	for name, was := range former {
+		if now := t.get(name); was.ready && (now == nil || !now.ready) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (s *Source) syncPublication(ctx context.Context) (fresh bool, err error) {
 	found, err := s.readTables(ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, t := range found {
 		switch {
-		case t.suits() && !t.published:
+		case t.suits() && !t.published && !t.partly:
 			t.published = s.alter(ctx, "ADD TABLE ONLY", t)
 		case t.published && !t.suits():
 			t.published = !s.alter(ctx, "DROP TABLE ONLY", t)

@@ -1,0 +1,46 @@
+package postgres
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/wakeful-dev/wakeful/internal/pgtest"
+)
+
+// TestPublicationAltered: what somebody else makes of the publication while it
+// is followed is mended where the role may, and its tables count as changed; a
+// table of which some changes are left out is refused.
+func TestPublicationAltered(t *testing.T) {
+	for name, statement := range map[string]string{
+		"KindsLeftOut":  "ALTER PUBLICATION wakeful SET (publish = 'insert')",
+		"TableTakenOut": "ALTER PUBLICATION wakeful DROP TABLE item",
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := pgtest.Database(t)
+			db.Exec(t, itemTable)
+			_, s := open(t, Config{URL: db.URL})
+			f := follow(t, s)
+			f.connected()
+			db.Exec(t, statement, "INSERT INTO item VALUES (1, 'x')")
+			f.until(func() bool { return slices.Contains(f.changesOf("item"), "everything") })
+			f.until(func() bool { return s.Covers(t.Context(), "item") == nil })
+			db.Exec(t, "UPDATE item SET name = 'y'")
+			f.until(func() bool { return slices.Contains(f.changesOf("item"), "update") })
+		})
+	}
+	t.Run("RowsLeftOut", func(t *testing.T) {
+		db := pgtest.Database(t)
+		db.Exec(t, itemTable)
+		if db.Value(t, "SELECT (current_setting('server_version_num')::int >= 150000)::text") != "true" {
+			t.Skip("PostgreSQL 14 knows no row filters")
+		}
+		_, s := open(t, Config{URL: db.URL})
+		f := follow(t, s)
+		f.connected()
+		db.Exec(t, "ALTER PUBLICATION wakeful SET TABLE item WHERE (id > 1)")
+		f.until(func() bool { return slices.Contains(f.changesOf("item"), "everything") })
+		if err := s.Covers(t.Context(), "item"); err == nil {
+			t.Error("it covers a table of which rows are left out")
+		}
+	})
+}
