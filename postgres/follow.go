@@ -56,6 +56,7 @@ func (s *Source) follow(ctx context.Context, h *history) error {
 	})
 	wait, lost := firstPause, time.Now()
 	for {
+		tried := time.Now()
 		began, err := s.followOnce(ctx, h, decoder)
 		switch {
 		case ctx.Err() != nil:
@@ -63,7 +64,9 @@ func (s *Source) follow(ctx context.Context, h *history) error {
 		case h.isGone():
 			return nil // the stream says it
 		case began:
-			wait, lost = firstPause, time.Now()
+			if lost = time.Now(); lost.Sub(tried) > longestPause {
+				wait = firstPause // else it may be lost in the same place again
+			}
 			s.log.Warn("postgres: the connection that the log comes through is lost", "error", err)
 		case isFinal(err) || time.Since(lost) > reconnectFor:
 			return err
@@ -104,7 +107,28 @@ func (s *Source) followOnce(ctx context.Context, h *history, decoder *pgoutput.D
 	defer stop()
 	s.flow.Store(f)
 	defer s.flow.Store(nil)
-	return true, f.read(decoder)
+	err = f.read(decoder)
+	if isCode(err, "42704") && ctx.Err() == nil {
+		return true, s.leaveSlot(ctx, h, err)
+	}
+	return true, err
+}
+
+// leaveSlot drops a slot whose log the server cannot send: there is a place in it
+// where there was no publication. A history with a new one begins.
+func (s *Source) leaveSlot(ctx context.Context, h *history, reason error) error {
+	for deadline := time.Now().Add(takeover); ; {
+		_, err := s.meta.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.slotName())
+		switch {
+		case err == nil || isCode(err, "42704"):
+			return s.renew(ctx, h, reason)
+		case !isCode(err, "55006") || time.Now().After(deadline): // else the server is about to let go of it
+			return fmt.Errorf("postgres: drop the replication slot, whose log cannot be read: %w", errors.Join(reason, err))
+		}
+		if err := pause(ctx, firstPause); err != nil {
+			return err
+		}
+	}
 }
 
 // read takes in what the server sends.

@@ -44,3 +44,19 @@ func TestPublicationAltered(t *testing.T) {
 		}
 	})
 }
+
+// TestPublicationDropped: the server cannot read its log past a place where
+// there was no publication; a new slot is made, in a new history.
+func TestPublicationDropped(t *testing.T) {
+	db := pgtest.Database(t)
+	db.Exec(t, itemTable)
+	_, s := open(t, Config{URL: db.URL})
+	f := follow(t, s)
+	f.connected()
+	before := s.Position()
+	db.Exec(t, "DROP PUBLICATION wakeful", "INSERT INTO item VALUES (1, 'x')")
+	f.until(func() bool { return !s.Position().SameHistory(before) && s.Covers(t.Context(), "item") == nil })
+	f.connected()
+	db.Exec(t, "INSERT INTO item VALUES (2, 'x')")
+	f.until(func() bool { return slices.Contains(f.ids(), 2) })
+}
