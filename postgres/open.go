@@ -118,7 +118,7 @@ func (c Config) connect() (*Source, error) {
 
 // connectBy is connect for what connections of config lead to.
 func (c Config) connectBy(config *pgx.ConnConfig) (_ *Source, err error) {
-	if err := c.checkName(); err != nil {
+	if err := errors.Join(c.checkName(), checkSettings(config)); err != nil {
 		return nil, err
 	}
 	if config.ValidateConnect == nil {
@@ -151,7 +151,11 @@ func openMeta(config *pgx.ConnConfig) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	pool.ConnConfig, pool.MaxConns = config.Copy(), 4
-	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "local" // nothing of ours has to wait for a standby
+	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "local"         // nothing of ours has to wait for a standby
+	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { // statements are read as they are run
+		_, err := conn.PgConn().Exec(ctx, "SET standard_conforming_strings = on; SET transform_null_equals = off").ReadAll()
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
 	p, err := pgxpool.NewWithConfig(ctx, pool)

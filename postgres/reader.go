@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -128,23 +128,32 @@ func (s *Source) closeReaders() {
 	s.readers.idle = nil
 }
 
-// texts by which values mean the same on every connection of ours.
+// sameEverywhere are the settings by which values and statements mean the same
+// on every connection of ours: the texts of values are those that changes have.
 var sameEverywhere = map[string]string{
 	"datestyle": "ISO, MDY", "timezone": "UTC", "intervalstyle": "postgres", "extra_float_digits": "1",
+	"standard_conforming_strings": "on", "transform_null_equals": "off",
 }
 
-// ordinary is what connections for statements of the app are opened with: the
-// texts of values are those that changes have, unless the URL wants others.
-func ordinary(config *pgx.ConnConfig) *pgx.ConnConfig {
-	config = config.Copy()
-	var given []string
-	for name := range config.RuntimeParams {
-		given = append(given, strings.ToLower(name))
-	}
-	for name, value := range sameEverywhere {
-		if !slices.Contains(given, name) {
-			config.RuntimeParams[name] = value
+// checkSettings refuses others that a URL asks for.
+func checkSettings(config *pgx.ConnConfig) error {
+	for name, given := range config.RuntimeParams {
+		if want, ours := sameEverywhere[strings.ToLower(name)]; ours && !strings.EqualFold(given, want) {
+			return fmt.Errorf("postgres: the URL sets %s to %q, but values are compared with those in the server's log, which are written with %q: "+
+				"leave it out, and convert where a value is shown (AT TIME ZONE, to_char) or use a handle of another kind for those statements", name, given, want)
 		}
 	}
+	return nil
+}
+
+// ordinary is what connections for statements of the app are opened with.
+func ordinary(config *pgx.ConnConfig) *pgx.ConnConfig {
+	config = config.Copy()
+	for name := range config.RuntimeParams {
+		if _, ours := sameEverywhere[strings.ToLower(name)]; ours {
+			delete(config.RuntimeParams, name)
+		}
+	}
+	maps.Copy(config.RuntimeParams, sameEverywhere)
 	return config
 }

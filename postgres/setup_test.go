@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/wakeful-dev/wakeful/internal/pgtest"
 )
 
@@ -123,6 +125,35 @@ func TestPublicationOfAllTables(t *testing.T) {
 }
 
 // TestNames: a name that would need quotes is refused.
+// TestSettingsOfTheURL: what would make values other texts than those in the log
+// is refused, and what the database sets by itself does not count.
+func TestSettingsOfTheURL(t *testing.T) {
+	config, err := pgx.ParseConfig("postgres://x@localhost/x?timezone=Europe/Ljubljana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkSettings(config); err == nil || !strings.Contains(err.Error(), "timezone") {
+		t.Errorf("another time zone is answered %v", err)
+	}
+	db := pgtest.Database(t)
+	for _, set := range []string{"timezone = 'Asia/Tokyo'", "datestyle = 'German'", "standard_conforming_strings = off", "transform_null_equals = on"} {
+		db.Exec(t, "ALTER DATABASE "+quote(db.Name)+" SET "+set)
+	}
+	handle, source, err := Config{URL: db.URL + "&TimeZone=utc"}.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	defer handle.Close()
+	var zone, text, none string
+	if err := handle.QueryRow(`SELECT '2026-01-01 00:00Z'::timestamptz::text, '\n', coalesce((NULL = NULL)::text, 'none')`).Scan(&zone, &text, &none); err != nil {
+		t.Fatal(err)
+	}
+	if zone != "2026-01-01 00:00:00+00" || text != `\n` || none != "none" {
+		t.Errorf("statements mean %q, %q, %q", zone, text, none)
+	}
+}
+
 func TestConfigName(t *testing.T) {
 	for _, name := range []string{"Wakeful", "1a", "a-b", "a b", `a"b`, strings.Repeat("a", 41), "é"} {
 		if _, _, err := (Config{URL: "postgres://nobody@127.0.0.1:1/x", Name: name}).Open(); err == nil || !strings.Contains(err.Error(), "Config.Name") {
