@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/postgres/internal/pgoutput"
@@ -38,7 +39,11 @@ type flow struct {
 	*walsender
 	history *history
 	prompt  chan struct{} // the server wants to hear how far we are
+	heard   atomic.Int64  // when the server has said something, in nanoseconds
 }
+
+// silence is how long the server has said nothing.
+func (f *flow) silence() time.Duration { return time.Since(time.Unix(0, f.heard.Load())) }
 
 // How long a lost connection is tried for before the stream ends, and how long
 // to wait between two attempts.
@@ -99,6 +104,7 @@ func (s *Source) followOnce(ctx context.Context, h *history, decoder *pgoutput.D
 	}
 	decoder.Reset()
 	f := &flow{walsender: w, history: h, prompt: make(chan struct{}, 1)}
+	f.heard.Store(time.Now().UnixNano())
 	done, stop := context.WithCancel(ctx)
 	defer context.AfterFunc(done, w.close)()
 	var keeping sync.WaitGroup
@@ -138,6 +144,7 @@ func (f *flow) read(decoder *pgoutput.Decoder) error {
 		if err != nil {
 			return err
 		}
+		f.heard.Store(time.Now().UnixNano())
 		switch {
 		case len(data) >= dataHead && data[0] == kindData:
 			tx, err := decoder.Take(data[dataHead:])
@@ -182,7 +189,7 @@ func (f *flow) keep(ctx context.Context) {
 		case <-tick.C:
 		case <-f.prompt:
 		}
-		if f.tell(f.history.ack(), false) != nil {
+		if f.tell(f.history.ack(), f.silence() > tellEvery) != nil {
 			f.close() // the reader says what is wrong
 			return
 		}
@@ -213,6 +220,17 @@ func (s *Source) resume(ctx context.Context, h *history) error {
 	}
 	if v.confirmed > h.ack() {
 		return s.renew(ctx, h, errors.New("somebody else has read from the replication slot, or made another of its name"))
+	}
+	var text string
+	if err := s.meta.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&text); err != nil {
+		return fmt.Errorf("postgres: ask where the log ends: %w", err)
+	}
+	end, err := parseLSN(text)
+	if err != nil {
+		return err
+	}
+	if past, _ := h.has(end + 1); past {
+		return s.renew(ctx, h, errors.New("the server's log ends before what has been read of it: it was put back"))
 	}
 	return nil
 }

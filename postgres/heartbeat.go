@@ -21,8 +21,8 @@ type kept struct {
 	lost        bool
 }
 
-// watchSlot warns when the server keeps much of its log for us, and when a
-// commit waits long to be seen.
+// watchSlot gives up a connection that is dead, and warns when the server keeps
+// much of its log for us, and when a commit waits long to be seen.
 func (s *Source) watchSlot(ctx context.Context, h *history) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -33,6 +33,7 @@ func (s *Source) watchSlot(ctx context.Context, h *history) error {
 			s.log.Warn("postgres: a commit has been written for a while and nobody sees it: does it wait for a standby that is down?",
 				"since", first)
 		}
+		s.checkFlow(ctx)
 		if time.Since(looked) >= slotEvery {
 			looked = time.Now()
 			s.checkKept(ctx, h, &alarms)
@@ -42,6 +43,23 @@ func (s *Source) watchSlot(ctx context.Context, h *history) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// checkFlow gives up a connection on which the log comes no more: a network that
+// is cut says nothing. A server that works through a large transaction says
+// nothing either, but knows who reads.
+func (s *Source) checkFlow(ctx context.Context) {
+	f := s.flow.Load()
+	if f == nil || f.silence() < s.senderTimeout {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if v, err := s.lookSlot(asking); err != nil || v.pid != f.pid {
+		f.close()
+		s.meta.Reset() // what is cut for one is mostly cut for all
+		s.dropIdleReaders()
 	}
 }
 

@@ -150,9 +150,9 @@ func openMeta(config *pgx.ConnConfig) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	pool.ConnConfig, pool.MaxConns = config.Copy(), 4
-	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "local"         // nothing of ours has to wait for a standby
-	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { // statements are read as they are run
+	pool.ConnConfig, pool.MaxConns, pool.PingTimeout = config.Copy(), 4, time.Second // to notice those that are dead
+	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "local"                    // nothing of ours has to wait for a standby
+	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {            // statements are read as they are run
 		_, err := conn.PgConn().Exec(ctx, "SET standard_conforming_strings = on; SET transform_null_equals = off").ReadAll()
 		return err
 	}

@@ -109,7 +109,9 @@ func (s *Source) pinOn(ctx context.Context, r *reader) (source.Snapshot, error) 
 	if r.of != h.server {
 		return nil, errOtherServer
 	}
-	x, end, flushed, err := snapshotNow(ctx, r.pg(), beginSnapshot, savepoint)
+	asking, cancel := context.WithTimeout(ctx, connectTimeout) // all others wait for the lock
+	defer cancel()
+	x, end, flushed, err := snapshotNow(asking, r.pg(), beginSnapshot, savepoint)
 	if err != nil {
 		return nil, err
 	}

@@ -128,6 +128,17 @@ func (s *Source) closeReaders() {
 	s.readers.idle = nil
 }
 
+// dropIdleReaders closes the connections that wait, which may be dead.
+func (s *Source) dropIdleReaders() {
+	s.readers.mu.Lock()
+	idle := s.readers.idle
+	s.readers.idle = nil
+	s.readers.mu.Unlock()
+	for _, r := range idle {
+		_ = r.Close()
+	}
+}
+
 // sameEverywhere are the settings by which values and statements mean the same
 // on every connection of ours: the texts of values are those that changes have.
 var sameEverywhere = map[string]string{

@@ -222,7 +222,9 @@ func (s *Source) setUp(ctx context.Context) (*history, error) {
 	if list := s.cfg.problems(&v); len(list) > 0 {
 		return nil, list[0]
 	}
-	s.server = v
+	if s.server != v { // others read it
+		s.server = v
+	}
 	if err := s.ensurePublication(ctx); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
 WHERE s.slot_name = $1`
 
 func (s *Source) lookSlot(ctx context.Context) (v slot, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	var confirmed string
 	var pid int64
 	err = s.meta.QueryRow(ctx, slotQuery, s.slotName()).Scan(&v.plugin, &v.database, &v.lost, &confirmed, &pid, &v.reader)

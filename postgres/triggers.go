@@ -67,7 +67,9 @@ func (s *Source) setUpTriggers(ctx context.Context, v *server) (*history, error)
 	if list := s.cfg.problems(v); len(list) > 0 {
 		return nil, list[0]
 	}
-	s.server = *v
+	if s.server != *v { // others read it
+		s.server = *v
+	}
 	if err := s.ensureTriggerLog(ctx); err != nil {
 		return nil, err
 	}
