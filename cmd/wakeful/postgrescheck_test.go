@@ -111,8 +111,14 @@ func bothVerbs(t *testing.T, db string, parts ...string) {
 		if strings.Contains(said, "hunter") {
 			t.Errorf("%s: the password is in what is said:\n%s", verb, said)
 		}
-		if lines := strings.Count(strings.TrimSpace(said), "\n"); verb == "serve" && lines > 1 {
-			t.Errorf("%s says it in %d lines:\n%s", verb, lines+1, said)
+		lines := 0
+		for line := range strings.Lines(said) {
+			if !strings.Contains(line, "the environment names settings") { // those of the tests are none of the program's
+				lines++
+			}
+		}
+		if verb == "serve" && lines > 2 {
+			t.Errorf("%s says it in %d lines:\n%s", verb, lines, said)
 		}
 	}
 }
