@@ -123,11 +123,16 @@ func (s *Source) readTables(ctx context.Context) (map[string]*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: list the tables: %w", err)
 	}
-	byName := make(map[string]*table, len(list))
+	return byName(list), nil
+}
+
+// byName has tables under the names that changes have of them.
+func byName(list []*table) map[string]*table {
+	named := make(map[string]*table, len(list))
 	for _, t := range list {
-		byName[tableName(t.schema, t.name)] = t
+		named[tableName(t.schema, t.name)] = t
 	}
-	return byName, nil
+	return named
 }
 
 // isBefore reports whether a transaction, of which the catalogue has 32 bits, is

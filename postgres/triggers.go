@@ -291,11 +291,7 @@ func (s *Source) readTriggers(ctx context.Context) (map[string]*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: list the tables: %w", err)
 	}
-	byName := make(map[string]*table, len(list))
-	for _, t := range list {
-		byName[tableName(t.schema, t.name)] = t
-	}
-	return byName, nil
+	return byName(list), nil
 }
 
 // syncTriggers makes the triggers of tables that have none, where the role

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/wakeful-dev/wakeful/internal/dialect"
 	"github.com/wakeful-dev/wakeful/predicate"
 	"github.com/wakeful-dev/wakeful/resource/value"
 	"github.com/wakeful-dev/wakeful/schema"
@@ -73,7 +74,7 @@ func (t *term) typed(v any) (any, string) {
 	case int64:
 		return fromText(t.column, digits(x))
 	case float64:
-		return t.notNaN(fromText(t.column, fraction(x)))
+		return t.notNaN(fromText(t.column, dialect.FloatText(x)))
 	case bool:
 		switch t.column.Type {
 		case schema.Boolean:
@@ -168,17 +169,6 @@ func lookedFor(v any) (any, string) {
 		return nil, wantSmall
 	}
 	return text, ""
-}
-
-// fraction is what a float looks like to a column of numbers.
-func fraction(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // digits is what a number looks like to a textual condition.

@@ -48,7 +48,7 @@ func array(values []any) string {
 		case bool:
 			b.WriteString(strconv.FormatBool(v))
 		case float64:
-			b.WriteString(floatText(v))
+			b.WriteString(FloatText(v))
 		case []byte:
 			b.WriteString(`"\\x` + hex.EncodeToString(v) + `"`)
 		default:
@@ -61,7 +61,8 @@ func array(values []any) string {
 
 var escaped = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-func floatText(f float64) string {
+// FloatText is a floating-point number as PostgreSQL reads it.
+func FloatText(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
 		return "Infinity"

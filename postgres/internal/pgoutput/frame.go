@@ -33,43 +33,31 @@ func (f *frame) bytes(n int) []byte {
 }
 
 func (f *frame) byte() byte {
-	if len(f.rest) < 1 {
-		f.fail("it ends too early")
-		return 0
+	if b := f.bytes(1); b != nil {
+		return b[0]
 	}
-	b := f.rest[0]
-	f.rest = f.rest[1:]
-	return b
+	return 0
 }
 
 func (f *frame) uint16() uint16 {
-	if len(f.rest) < 2 {
-		f.fail("it ends too early")
-		return 0
+	if b := f.bytes(2); b != nil {
+		return binary.BigEndian.Uint16(b)
 	}
-	n := binary.BigEndian.Uint16(f.rest)
-	f.rest = f.rest[2:]
-	return n
+	return 0
 }
 
 func (f *frame) uint32() uint32 {
-	if len(f.rest) < 4 {
-		f.fail("it ends too early")
-		return 0
+	if b := f.bytes(4); b != nil {
+		return binary.BigEndian.Uint32(b)
 	}
-	n := binary.BigEndian.Uint32(f.rest)
-	f.rest = f.rest[4:]
-	return n
+	return 0
 }
 
 func (f *frame) uint64() uint64 {
-	if len(f.rest) < 8 {
-		f.fail("it ends too early")
-		return 0
+	if b := f.bytes(8); b != nil {
+		return binary.BigEndian.Uint64(b)
 	}
-	n := binary.BigEndian.Uint64(f.rest)
-	f.rest = f.rest[8:]
-	return n
+	return 0
 }
 
 // text takes what stands before the next zero byte.
