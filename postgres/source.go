@@ -46,8 +46,8 @@ type Source struct {
 	prober prober
 	ddl    chan struct{} // the schema has changed
 
-	focus  atomic.Pointer[map[string]struct{}] // tables whose rows are wanted; nil: all
-	tables tables                              // that are published
+	focus  source.Focus // tables whose rows are wanted; nil: all
+	tables tables       // that are published
 }
 
 var (
@@ -74,23 +74,10 @@ func (s *Source) BoundLog(bytes int) {
 }
 
 // Focus names the tables whose rows are wanted.
-func (s *Source) Focus(tables []string) {
-	wanted := make(map[string]struct{}, len(tables))
-	for _, name := range tables {
-		wanted[name] = struct{}{}
-	}
-	s.focus.Store(&wanted)
-}
+func (s *Source) Focus(tables []string) { s.focus.Set(tables) }
 
 // wants reports whether the rows of a table are wanted.
-func (s *Source) wants(table string) bool {
-	wanted := s.focus.Load()
-	if wanted == nil {
-		return true
-	}
-	_, ok := (*wanted)[table]
-	return ok
-}
+func (s *Source) wants(table string) bool { return s.focus.Wants(table) }
 
 // noteReleased is told of each changeset before the stream has it.
 func (s *Source) noteReleased(set *change.Changeset) {

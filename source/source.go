@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync/atomic"
 
 	"github.com/wakeful-dev/wakeful/change"
 )
@@ -88,6 +89,31 @@ type Focuser interface {
 	// wanted. What is committed after it has returned heeds it, except for
 	// transactions that were open.
 	Focus(tables []string)
+}
+
+// Focus is what a Focuser keeps of it. The zero value is no focus: all tables
+// are wanted. It takes concurrent calls.
+type Focus struct {
+	wanted atomic.Pointer[map[string]struct{}]
+}
+
+// Set names the tables that are wanted, in place of those named before.
+func (f *Focus) Set(tables []string) {
+	wanted := make(map[string]struct{}, len(tables))
+	for _, name := range tables {
+		wanted[name] = struct{}{}
+	}
+	f.wanted.Store(&wanted)
+}
+
+// Wants reports whether the rows of a table are wanted.
+func (f *Focus) Wants(table string) bool {
+	wanted := f.wanted.Load()
+	if wanted == nil {
+		return true
+	}
+	_, ok := (*wanted)[table]
+	return ok
 }
 
 // Sized is a Source that says how large its log is. Both methods must be quick

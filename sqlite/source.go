@@ -26,9 +26,9 @@ type Source struct {
 	connector driver.Connector // raw connections
 	history   atomic.Pointer[history]
 	streaming atomic.Bool
-	schema    atomic.Pointer[layout]              // nil: read it again
-	schemaAge atomic.Uint64                       // counts how often it was forgotten
-	focus     atomic.Pointer[map[string]struct{}] // tables whose rows are wanted; nil: all
+	schema    atomic.Pointer[layout] // nil: read it again
+	schemaAge atomic.Uint64          // counts how often it was forgotten
+	focus     source.Focus           // tables whose rows are wanted; nil: all
 
 	// mu is the commit lock. From its commit hook until its driver call has
 	// returned, the transaction that commits holds it. It is taken after
