@@ -31,10 +31,9 @@ type traced struct {
 	watch    *watcher
 	prepared map[string]string // texts by their names
 
-	writer  *readset.Writes // of the newest statement's request
-	begun   *readset.Writes // of the request that has written and not committed
-	now     *running        // nil where nobody asks about the statement
-	refused bool            // the statement is not run
+	writing sqldb.Writing
+	now     *running // nil where nobody asks about the statement
+	refused bool     // the statement is not run
 }
 
 // running is a statement, or a batch of them, of an evaluation.
@@ -160,7 +159,7 @@ func (c *traced) refuse(ctx context.Context, err error) context.Context {
 // start comes before statements that are sent together.
 func (c *traced) start(ctx context.Context, all []sent) context.Context {
 	set := readset.From(ctx)
-	c.writer, c.now, c.refused = readset.WritesFrom(ctx), nil, false
+	c.writing.Writer, c.now, c.refused = readset.WritesFrom(ctx), nil, false
 	texts := make([]string, len(all))
 	for i, one := range all {
 		readset.Look(set, one.text)
@@ -281,7 +280,7 @@ func (c *traced) finish(err error) {
 	if c.now != nil {
 		c.ran(err)
 	}
-	c.noteWrites()
+	c.writing.Note(c.watch)
 }
 
 // fail notes an error that pgx cannot be told any more.
@@ -340,20 +339,4 @@ func (c *traced) enter(ctx context.Context, r *running) error {
 	}
 	_, err := c.watch.ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '" + p.name + "'")
 	return err
-}
-
-// noteWrites tells the request that wrote what has become of it.
-func (c *traced) noteWrites() {
-	if c.writer == nil && c.begun == nil {
-		return
-	}
-	committed, open := c.watch.Written()
-	if c.begun == nil && (committed != "" || open) {
-		c.writer.Begin()
-		c.begun = c.writer
-	}
-	if c.begun != nil && !open {
-		c.begun.End(committed)
-		c.begun = nil
-	}
 }

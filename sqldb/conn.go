@@ -25,8 +25,7 @@ type conn struct {
 	// a statement of it may have written.
 	tx, wrote bool
 
-	writer *readset.Writes // of the newest statement's request, nil for none
-	begun  *readset.Writes // of the request that has written and not committed
+	writing Writing
 }
 
 func newConn(raw driver.Conn, database Database, watch Watcher) *conn {
@@ -68,23 +67,8 @@ func (c *conn) after(err *error) bool {
 			*err = settled
 		}
 	}
-	if c.writer != nil || c.begun != nil {
-		c.noteWrites()
-	}
+	c.writing.Note(c.watch)
 	return open
-}
-
-// noteWrites tells the request that wrote what has become of it.
-func (c *conn) noteWrites() {
-	committed, open := c.watch.Written()
-	if c.begun == nil && (committed != "" || open) {
-		c.writer.Begin()
-		c.begun = c.writer
-	}
-	if c.begun != nil && !open {
-		c.begun.End(committed)
-		c.begun = nil
-	}
 }
 
 // Close gives the connection back to the driver.
@@ -139,7 +123,7 @@ func (c *conn) Begin() (driver.Tx, error) {
 
 // BeginTx opens a transaction on this connection.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (t driver.Tx, err error) {
-	c.writer = readset.WritesFrom(ctx)
+	c.writing.Writer = readset.WritesFrom(ctx)
 	if err := c.under(ctx, "BEGIN"); err != nil {
 		return nil, err
 	}
@@ -206,7 +190,7 @@ func (c *conn) offer() driver.Conn {
 // QueryContext runs a statement that returns rows.
 func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	c := q.c
-	c.writer = readset.WritesFrom(ctx)
+	c.writing.Writer = readset.WritesFrom(ctx)
 	set := readset.From(ctx)
 	readset.Look(set, text)
 	if set != nil {
@@ -218,7 +202,7 @@ func (q queryPart) QueryContext(ctx context.Context, text string, args []driver.
 // ExecContext runs a statement and returns no rows.
 func (e execPart) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	c := e.c
-	c.writer = readset.WritesFrom(ctx)
+	c.writing.Writer = readset.WritesFrom(ctx)
 	set := readset.From(ctx)
 	readset.Look(set, text)
 	if set != nil {

@@ -84,7 +84,7 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 
 // ExecContext runs the statement and returns no rows.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	s.conn.writer = readset.WritesFrom(ctx)
+	s.conn.writing.Writer = readset.WritesFrom(ctx)
 	set := readset.From(ctx)
 	readset.Look(set, s.text)
 	if set != nil {
@@ -95,7 +95,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 
 // QueryContext runs the statement and returns its rows.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.conn.writer = readset.WritesFrom(ctx)
+	s.conn.writing.Writer = readset.WritesFrom(ctx)
 	set := readset.From(ctx)
 	readset.Look(set, s.text)
 	if set != nil {
