@@ -193,14 +193,12 @@ func (c *Client) changes(list *List, f *frame) {
 		return
 	}
 	if list.Epoch != f.Epoch || seq != list.Seq+1 {
+		if list.ByHTTP && list.Epoch != f.Epoch && list.sent {
+			c.ask(list) // sent before the GET was answered, which had to begin anew: the session was away too long
+			return
+		}
 		c.fault(fmt.Errorf("follow: changes of %s: got %s:%d on %s:%d", list.URL, f.Epoch, seq, list.Epoch, list.Seq))
-		if c.events != nil {
-			return // nothing can be asked for: it does not go on
-		}
-		list.answered = false
-		if _, err := c.resume(); err != nil {
-			c.fault(err)
-		}
+		c.ask(list)
 		return
 	}
 	if list.Position.SameHistory(f.Position) && f.Position < list.Position {
@@ -211,6 +209,18 @@ func (c *Client) changes(list *List, f *frame) {
 	}
 	list.Seq, list.Position, list.ByHTTP = seq, f.Position, false
 	c.notify(list)
+}
+
+// ask resumes for a list that the diffs do not fit. Over events nothing can be
+// asked for: it does not go on.
+func (c *Client) ask(list *List) {
+	if c.events != nil {
+		return
+	}
+	list.answered = false
+	if _, err := c.resume(); err != nil {
+		c.fault(err)
+	}
 }
 
 func (c *Client) progress(f *frame) {
