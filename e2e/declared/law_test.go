@@ -182,7 +182,7 @@ func (s *summary) demand(t *testing.T) {
 		if s.evaluations > 0 {
 			t.Errorf("%d evaluations, want none\n%s", s.evaluations, s.ran)
 		}
-		if s.statements >= s.reads {
+		if s.reads >= 50 && s.statements >= s.reads { // a few need not fall together
 			t.Errorf("%d statements for %d lists read: none were read together", s.statements, s.reads)
 		}
 	}
