@@ -335,7 +335,11 @@ func TestTriggersWithoutFollower(t *testing.T) {
 		t.Error("the history goes on")
 	}
 	f.stream(t)
-	f.expect(t, "a +[6]", "INSERT INTO a VALUES (6)")
+	f.Exec(t, "INSERT INTO a VALUES (6)")
+	// the fifth may have been written down already by the time that it followed again
+	if got := strings.TrimPrefix(f.said(t), "a +[5] | "); got != "a +[6]" {
+		t.Errorf("the new history says %s", got)
+	}
 	s = f.s
 	if err := s.meta.QueryRow(t.Context(), "SELECT 1").Scan(new(int)); err != nil {
 		t.Fatal(err)
