@@ -54,7 +54,7 @@ func TestPublicationDropped(t *testing.T) {
 	f := follow(t, s)
 	f.connected()
 	before := s.Position()
-	db.Exec(t, "DROP PUBLICATION wakeful", "INSERT INTO item VALUES (1, 'x')")
+	db.Exec(t, "DROP PUBLICATION wakeful; INSERT INTO item VALUES (1, 'x')") // in one transaction: it is back at once
 	f.until(func() bool { return !s.Position().SameHistory(before) && s.Covers(t.Context(), "item") == nil })
 	f.connected()
 	db.Exec(t, "INSERT INTO item VALUES (2, 'x')")
