@@ -208,10 +208,12 @@ func (s *session) finishDormant(d *dormant, closed wire.Closed) {
 	}
 	s.lift(d.Observer)
 	last := &state{Snapshot: wire.Snapshot{Observer: d.Observer, PrimaryKey: d.PrimaryKey, KeyType: d.KeyType}}
-	s.enqueue(&sub{
+	ended := &sub{
 		session: s, feed: &feed{gateway: s.gateway, observer: d.Observer},
 		ended: &closed, last: last, held: slices.Clone(d.Held),
-	})
+	}
+	s.keepEnded(ended)
+	s.enqueue(ended)
 }
 
 // lostSessions remembers which version 1 sessions cannot be continued, so that

@@ -320,14 +320,16 @@ func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
 // unsubscribeAndWait ends a subscription and waits for the proof that nothing
 // sent for it is still on its way; failing that in time, the socket is closed.
 func (g *Gateway) unsubscribeAndWait(ctx context.Context, s *session, observer string) {
-	sub := s.find(observer)
-	if sub != nil {
+	dropped := s.dropEnded(observer)
+	if sub := s.find(observer); sub != nil {
 		g.unsubscribe(s, sub)
-	} else if sub = s.dropEnded(observer); sub == nil {
+		dropped = append(dropped, sub)
+	}
+	if len(dropped) == 0 {
 		s.dropDormant(observer)
 		return
 	}
-	c, proof := s.barrier(sub)
+	c, proof := s.barrier(dropped)
 	if c == nil {
 		return
 	}

@@ -7,6 +7,10 @@ import "github.com/wakeful-dev/wakeful/internal/memory"
 // what arrives in between they keep under the observer's id, and apply it to
 // the list that they get when they observe it again. So a subscription that
 // follows begins with a make-good of every key that such a message can name.
+//
+// A list that has ended leaves as much: its removed messages may be kept too;
+// and a client that holds it still, emptied or as it was, takes no answer of a
+// GET for it.
 type leftover struct {
 	Observer string   `json:"observer"`
 	Keys     []string `json:"keys"`
@@ -43,6 +47,20 @@ func (s *session) keepOf(sub *sub) {
 	if l := sub.leftover(); l != nil && (l.Whole || len(l.Keys) > 0) {
 		s.keep(*l)
 	}
+}
+
+// keepEnded remembers what the client of a version 1 session may hold of a list
+// that is ending, or keep of the messages that say so. s.mu is held.
+func (s *session) keepEnded(sub *sub) {
+	if s.version == version2 {
+		return
+	}
+	set := &keySet{}
+	if sub.last != nil {
+		set = sub.uncertain(sub.last)
+		set.addItems(sub.last.Items)
+	}
+	s.keep(leftover{Observer: sub.feed.observer, Keys: set.keys, Whole: true})
 }
 
 // keep remembers one leftover.

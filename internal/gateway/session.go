@@ -326,14 +326,14 @@ func (s *session) unready(sub *sub) {
 }
 
 // dropEnded forgets that the client is still to be told, or told again, that an
-// observer has ended. It returns the ended subscription, nil if there is none.
-func (s *session) dropEnded(observer string) (dropped *sub) {
+// observer has ended. It returns the ended subscriptions.
+func (s *session) dropEnded(observer string) (dropped []*sub) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sub := range slices.Concat(s.endings, s.ready) {
 		if sub.ended != nil && sub.feed.observer == observer {
 			s.unready(sub)
-			dropped = sub
+			dropped = append(dropped, sub)
 		}
 	}
 	s.endings = slices.DeleteFunc(s.endings, func(sub *sub) bool { return sub.feed.observer == observer })
@@ -353,6 +353,7 @@ func (s *session) end(sub *sub, last *state, closed wire.Closed) {
 	s.paid(sub, sub.owed)
 	sub.beyond = beyond
 	sub.ended, sub.last, sub.good = &closed, last, nil
+	s.keepEnded(sub)
 	s.enqueue(sub)
 }
 
@@ -366,17 +367,21 @@ func (s *session) wake() {
 	}
 }
 
-// barrier asks for a proof that all that was sent for a subscription has
+// barrier asks for a proof that all that was sent for subscriptions has
 // arrived. No socket: there is nothing to wait for.
-func (s *session) barrier(sub *sub) (*socket, <-chan struct{}) {
+func (s *session) barrier(subs []*sub) (*socket, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	last := uint64(0)
+	for _, sub := range subs {
+		last = max(last, sub.sent)
+	}
 	c := s.socket
-	if c == nil || sub.sent <= c.proof.number {
+	if c == nil || last <= c.proof.number {
 		return nil, nil
 	}
 	proven := make(chan struct{})
-	c.barriers = append(c.barriers, barrier{number: sub.sent, proven: proven})
+	c.barriers = append(c.barriers, barrier{number: last, proven: proven})
 	c.pingDue = true
 	defer c.wake()
 	return c, proven

@@ -262,7 +262,7 @@ func (o *live) ofScope(outcome *observer.Outcome) bool {
 
 // outOfScope is the verdict on an evaluation that is not.
 func outOfScope() *observer.Verdict {
-	return &observer.Verdict{Ends: wire.CodeScopeChanged, Problem: wire.NewProblem(403, wire.CodeScopeChanged,
+	return &observer.Verdict{Ends: wire.CodeScopeChanged, Problem: wire.NewProblem(409, wire.CodeScopeChanged,
 		"these credentials may see other rows now: observe again")}
 }
 

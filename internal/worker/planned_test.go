@@ -299,7 +299,7 @@ func TestScopeOfTheFirst(t *testing.T) {
 		id := b.ask("/top", func(m *bus.Observe) { m.Scope = "mine" })
 		synctest.Wait()
 		answer := b.answer(id)
-		if answer == nil || answer.Snapshot != nil || answer.Problem == nil || answer.Problem.Code != wire.CodeScopeChanged || answer.Problem.Status != http.StatusForbidden {
+		if answer == nil || answer.Snapshot != nil || answer.Problem == nil || answer.Problem.Code != wire.CodeScopeChanged || answer.Problem.Status != http.StatusConflict {
 			t.Errorf("got %+v", answer)
 		}
 	})
