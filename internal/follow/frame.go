@@ -85,8 +85,12 @@ func (c *Client) subscribed(f *frame) {
 		}
 		if list.answered {
 			made.done = true
+			return
 		}
-		return // else the snapshot makes it done
+		// The snapshot makes it done; what came before this is older.
+		delete(c.held, f.Observer)
+		list.sent = false
+		return
 	}
 	made.resumed(f.Observer)
 	made.resumed(f.Replaces)

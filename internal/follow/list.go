@@ -29,6 +29,7 @@ type List struct {
 	Why   string
 
 	again    bool   // it is observed again
+	unclear  bool   // version 1: perhaps it has not ended
 	asked    int    // streams asked for when its GET was sent
 	leaving  bool   // an unsubscribe is on its way: nobody vouches for the list
 	answered bool   // its GET or subscribe, or else what comes is held

@@ -79,6 +79,9 @@ func (c *ClientV1) run(socket *socket) {
 // Get subscribes to a view. The answer of a further GET of an observer is
 // ignored, as the published client does.
 func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
+	if err := c.leaveUnclear(ctx, path); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	c.asking++
 	c.mu.Unlock()
@@ -111,10 +114,32 @@ func (c *ClientV1) Get(ctx context.Context, path string) (*List, error) {
 	for i := range queued {
 		c.apply(list, &queued[i])
 	}
-	if closed && !list.Ended { // which of the two came first nobody can tell
-		list.Ended, list.Why = true, "closed while it was asked for"
+	if closed { // which of the two came first nobody can tell
+		list.unclear = true
+		if !list.Ended {
+			list.Ended, list.Why = true, "closed while it was asked for"
+		}
 	}
 	return list, nil
+}
+
+// leaveUnclear unsubscribes from the lists of a path of which nobody knows
+// whether the server has ended them: what comes for the next is the next's.
+func (c *ClientV1) leaveUnclear(ctx context.Context, path string) error {
+	c.mu.Lock()
+	var unclear []*List
+	for _, list := range c.lists {
+		if list.unclear && list.URL == path {
+			unclear = append(unclear, list)
+		}
+	}
+	c.mu.Unlock()
+	for _, list := range unclear {
+		if err := c.Unsubscribe(ctx, list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unsubscribe ends a subscription. Nothing for it may come once it was
@@ -130,6 +155,7 @@ func (c *ClientV1) Unsubscribe(ctx context.Context, list *List) error {
 	defer c.mu.Unlock()
 	defer c.turn()
 	delete(c.lists, list.Observer)
+	delete(c.queued, list.Observer)
 	c.gone[list.Observer] = true
 	if c.Watch.Forget != nil {
 		c.Watch.Forget(list)
@@ -211,7 +237,7 @@ func (c *ClientV1) take(text []byte) {
 		c.closed[m.Observer] = true
 	}
 	list := c.lists[m.Observer]
-	if list == nil {
+	if list == nil || list.Ended && c.asking > 0 { // it may be the next list's, whose answer is on its way
 		c.queued[m.Observer] = append(c.queued[m.Observer], m)
 		return
 	}
