@@ -226,7 +226,10 @@ func (w *witness) await(ctx context.Context, kind string, done func() bool) erro
 		}
 		defer c.Close()
 		for {
-			if _, err := c.Get(ctx, path); err != nil {
+			switch _, err := c.Get(ctx, path); {
+			case moving(err):
+				continue
+			case err != nil:
 				return err
 			}
 			over := false
@@ -272,11 +275,18 @@ func (w *witness) await(ctx context.Context, kind string, done func() bool) erro
 	}
 	c := follow.NewPoller(w.config())
 	for !done() {
-		if _, err := c.Poll(ctx, path, 1, ""); err != nil {
+		if _, err := c.Poll(ctx, path, 1, ""); err != nil && !moving(err) {
 			return err
 		}
 	}
 	return errors.Join(c.Faults()...)
+}
+
+// moving reports whether a GET was refused because rights changed as often as
+// it was tried: it is to be sent again.
+func moving(err error) bool {
+	var refused *follow.StatusError
+	return errors.As(err, &refused) && refused.Status == http.StatusConflict && strings.Contains(refused.Body, `"scope_changed"`)
 }
 
 // TestObserversAreScopes: 500 users, who are in one of 40 sets of clubs, have 40
