@@ -57,7 +57,7 @@ func (s *Source) check(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return blocking(err)
 	}
-	s.server = v
+	s.server.Store(&v)
 	var list []Finding
 	for _, e := range s.cfg.problems(&v) {
 		list = append(list, e.finding())
@@ -214,9 +214,11 @@ func (c Config) Drop(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	if s.server, err = s.look(ctx); err != nil {
+	now, err := s.look(ctx)
+	if err != nil {
 		return err
 	}
+	s.server.Store(&now)
 	if s.cfg.Triggers {
 		return s.dropTriggerLog(ctx)
 	}

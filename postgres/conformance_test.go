@@ -128,7 +128,7 @@ func catchUp(t *testing.T, s *Source) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if set.Position.Reaches(s.history.Load().position(gate.End(end, s.page), 0)) {
+		if set.Position.Reaches(s.history.Load().position(gate.End(end, s.server.Load().page), 0)) {
 			return
 		}
 	}

@@ -61,7 +61,7 @@ func (s *Source) uncovered(name string, t *table) error {
 	elsewhere := "read the tables that it is made from, or say what its list depends on by wakeful.DependsOn, or poll"
 	switch {
 	case t == nil:
-		e.Reason, e.Cure = "is no table of the database "+s.database, "see whether it is spelled right, or whether it is temporary"
+		e.Reason, e.Cure = "is no table of the database "+s.server.Load().database, "see whether it is spelled right, or whether it is temporary"
 	case t.partition:
 		return nil // as what it is a partition of
 	case t.kind == "v":
@@ -81,16 +81,16 @@ func (s *Source) uncovered(name string, t *table) error {
 		e.Reason = "has no key by which the server's log could name its rows"
 		e.Cure = "run ALTER TABLE " + t.sql() + " ADD PRIMARY KEY (…), or else ALTER TABLE " + t.sql() + " REPLICA IDENTITY FULL"
 	case !t.published && s.cfg.Triggers:
-		e.Reason = "has no triggers that say what changes, and the role " + s.role + " may not make them, or is not let to by those who write to it"
-		e.Cure = "run ALTER TABLE " + t.sql() + " OWNER TO " + quote(s.role)
+		e.Reason = "has no triggers that say what changes, and the role " + s.server.Load().role + " may not make them, or is not let to by those who write to it"
+		e.Cure = "run ALTER TABLE " + t.sql() + " OWNER TO " + quote(s.server.Load().role)
 	case t.partly:
 		e.Reason = "is in the publication " + s.cfg.name() + ", which leaves rows, columns or kinds of changes out"
 		e.Cure = "as its owner run " + s.alterPublication() + "; ALTER PUBLICATION " + quote(s.cfg.name()) + " DROP TABLE " + t.sql() +
 			"; ALTER PUBLICATION " + quote(s.cfg.name()) + " ADD TABLE ONLY " + t.sql()
 	case !t.published:
-		e.Reason = "is not in the publication " + s.cfg.name() + ", and the role " + s.role + " may not add it"
+		e.Reason = "is not in the publication " + s.cfg.name() + ", and the role " + s.server.Load().role + " may not add it"
 		e.Cure = "as its owner run ALTER PUBLICATION " + quote(s.cfg.name()) + " ADD TABLE ONLY " + t.sql() +
-			", or ALTER TABLE " + t.sql() + " OWNER TO " + quote(s.role)
+			", or ALTER TABLE " + t.sql() + " OWNER TO " + quote(s.server.Load().role)
 	case !t.ready:
 		e.Reason = "was published just now, and older transactions that may have changed it are still open"
 		e.Cure = "try again when they have ended: SELECT pid, xact_start FROM pg_stat_activity WHERE backend_xid IS NOT NULL"

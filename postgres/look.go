@@ -28,9 +28,11 @@ func (c Config) Look(ctx context.Context, roles ...string) (*Outline, error) {
 		return nil, err
 	}
 	defer s.Close()
-	if s.server, err = s.look(ctx); err != nil {
+	now, err := s.look(ctx)
+	if err != nil {
 		return nil, err
 	}
+	s.server.Store(&now)
 	found, err := s.readCatalog(ctx, s.foresee)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the schema: %w", err)

@@ -129,6 +129,7 @@ func (c Config) connectBy(config *pgx.ConnConfig) (_ *Source, err error) {
 		slotPatience: slotPatience, senderTimeout: senderTimeout, catalogEvery: catalogEvery,
 		keep: orDefault(c.Log, 65_536), probe: make(chan struct{}, 1), ddl: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 	}
+	s.server.Store(&server{})
 	s.keepBytes.Store(int64(orDefault(c.LogBytes, 64<<20)))
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

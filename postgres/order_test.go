@@ -248,7 +248,7 @@ func TestFrontierOnIdle(t *testing.T) {
 	if at, err := parseLSN(now); err != nil {
 		t.Fatal(err)
 	} else {
-		end = gate.End(at, s.page)
+		end = gate.End(at, s.server.Load().page)
 	}
 	want := s.history.Load().position(end, 0)
 	set := f.has(func(set *change.Changeset) bool { return set.Position.Reaches(want) })

@@ -172,7 +172,7 @@ func (s *Source) ensurePublication(ctx context.Context) error {
 		return nil
 	}
 	what, statement := "there is no publication "+s.cfg.name()+", and it could not be made", s.createPublication()
-	cure := "as a superuser run " + statement + "; ALTER PUBLICATION " + quote(s.cfg.name()) + " OWNER TO " + quote(s.role)
+	cure := "as a superuser run " + statement + "; ALTER PUBLICATION " + quote(s.cfg.name()) + " OWNER TO " + quote(s.server.Load().role)
 	if there {
 		what, statement = "the publication "+s.cfg.name()+" leaves changes out", s.alterPublication()
 		cure = "as its owner run " + statement

@@ -40,7 +40,8 @@ func (e *SetupError) Unwrap() error { return e.Err }
 // oldest is the first version that streams transactions before they commit.
 const oldest = 140000
 
-// server is what matters of the server and of the role that we have.
+// server is what matters of the server and of the role that we have. It is not
+// altered.
 type server struct {
 	version   int
 	recovery  bool
@@ -222,9 +223,7 @@ func (s *Source) setUp(ctx context.Context) (*history, error) {
 	if list := s.cfg.problems(&v); len(list) > 0 {
 		return nil, list[0]
 	}
-	if s.server != v { // others read it
-		s.server = v
-	}
+	s.server.Store(&v)
 	if err := s.ensurePublication(ctx); err != nil {
 		return nil, err
 	}

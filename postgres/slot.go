@@ -15,7 +15,7 @@ import (
 )
 
 // slotName is one for each database of a server, which all share the names.
-func (s *Source) slotName() string { return fmt.Sprintf("%s_%d", s.cfg.name(), s.oid) }
+func (s *Source) slotName() string { return fmt.Sprintf("%s_%d", s.cfg.name(), s.server.Load().oid) }
 
 // slot is what the server says of our replication slot.
 type slot struct {
@@ -69,7 +69,7 @@ func (s *Source) ensureSlot(ctx context.Context) (v slot, fresh bool, err error)
 			}
 			fresh = true
 			continue
-		case v.plugin != "pgoutput" || v.database != s.database:
+		case v.plugin != "pgoutput" || v.database != s.server.Load().database:
 			return slot{}, false, &SetupError{
 				What:  fmt.Sprintf("the replication slot %s is another's: of the plugin %s in the database %s", s.slotName(), v.plugin, v.database),
 				Tried: "SELECT * FROM pg_replication_slots", Cure: "choose another Config.Name",
@@ -200,15 +200,15 @@ func (s *Source) beginHistory(ctx context.Context, v slot, fresh bool) (*history
 		return nil, explainConnect(err)
 	}
 	defer conn.Release()
-	at := start{page: s.page, from: v.confirmed}
+	at := start{page: s.server.Load().page, from: v.confirmed}
 	if at.server, err = identify(ctx, conn.Conn().PgConn()); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	if at.base, at.until, _, err = snapshotNow(ctx, conn.Conn().PgConn(), ""); err != nil {
 		return nil, err
 	}
-	at.until = gate.End(at.until, s.page)
-	if fresh || !s.standbys {
+	at.until = gate.End(at.until, at.page)
+	if fresh || !s.server.Load().standbys {
 		return s.newHistory(at), nil
 	}
 	var next string

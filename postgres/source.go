@@ -29,7 +29,7 @@ type Source struct {
 	keep      int          // changes in the log
 	keepBytes atomic.Int64 // and what they take
 
-	server    // as it was when we connected
+	server    atomic.Pointer[server] // as it was when we last looked
 	readers   readers
 	catalog   catalog   // what the database holds, for resources
 	knowledge knowledge // what it says of statements

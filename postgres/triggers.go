@@ -67,9 +67,7 @@ func (s *Source) setUpTriggers(ctx context.Context, v *server) (*history, error)
 	if list := s.cfg.problems(v); len(list) > 0 {
 		return nil, list[0]
 	}
-	if s.server != *v { // others read it
-		s.server = *v
-	}
+	s.server.Store(v)
 	if err := s.ensureTriggerLog(ctx); err != nil {
 		return nil, err
 	}
@@ -99,7 +97,7 @@ func (s *Source) ensureTriggerLog(ctx context.Context) error {
 		return &SetupError{
 			What:  "there is no change log " + l.Name + ".log of this version, and it could not be made",
 			Tried: l.Create()[0] + "; …", Err: err,
-			Cure:       fmt.Sprintf("as the owner of the tables, who may create schemas in %s, make it; then GRANT that role to %s", quote(s.database), quote(s.role)),
+			Cure:       fmt.Sprintf("as the owner of the tables, who may create schemas in %s, make it; then GRANT that role to %s", quote(s.server.Load().database), quote(s.server.Load().role)),
 			Statements: l.Create(),
 		}
 	}
@@ -186,7 +184,7 @@ func (s *Source) explainLock(ctx context.Context, err error) (followed bool, exp
 func (s *Source) lookLock(ctx context.Context) (pid int64, reads bool, err error) {
 	err = s.meta.QueryRow(ctx, `SELECT pid::bigint, mode = 'ExclusiveLock' FROM pg_locks
 		WHERE locktype = 'advisory' AND granted AND database = $1 AND (classid, objid)::text = $2 ORDER BY 2 DESC LIMIT 1`,
-		s.oid, s.triggerLog().LockRow()).Scan(&pid, &reads)
+		s.server.Load().oid, s.triggerLog().LockRow()).Scan(&pid, &reads)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -214,7 +212,7 @@ func (s *Source) beginNotes(ctx context.Context) (*history, error) {
 	n.reader = triggerlog.New(triggerlog.Config{
 		MaxRows: s.triggerLog().MaxRows, MaxBytes: s.triggerLog().MaxBytes, Name: tableName, Wanted: s.wants,
 	})
-	at := start{page: s.page}
+	at := start{page: s.server.Load().page}
 	var err error
 	if at.server, err = identify(ctx, n.conn); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
