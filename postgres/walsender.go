@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -84,6 +85,7 @@ func (s *Source) connectLog(ctx context.Context) (*pgconn.PgConn, error) {
 		config.RuntimeParams[name] = value
 	}
 	config.ValidateConnect = primary
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(gather(r), w) }
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := pgconn.ConnectConfig(ctx, config)
