@@ -63,7 +63,7 @@ func (s *Source) check(ctx context.Context) ([]Finding, error) {
 		list = append(list, e.finding())
 	}
 	if len(list) == 0 && !s.cfg.Triggers {
-		if conn, err := s.connectLog(ctx); err == nil {
+		if conn, _, err := s.connectLog(ctx); err == nil {
 			_ = conn.Close(ctx)
 		} else if list, err = blocking(err); err != nil {
 			return nil, err

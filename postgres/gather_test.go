@@ -101,7 +101,7 @@ func TestGatheredWaitsWhileMessagesComeThick(t *testing.T) {
 			t.Errorf("what came within 500 ms was read in %v", took)
 		}
 		// The rush is over: the next ones are there at once again.
-		from.parts, from.came, from.apart = parts(3), time.Time{}, 5*time.Millisecond
+		from.parts, from.came, from.apart = parts(3), time.Time{}, 2*thickWithin
 		read(g, 100)
 		for range 2 {
 			if read(g, 100); !time.Now().Equal(from.came) {
@@ -110,7 +110,7 @@ func TestGatheredWaitsWhileMessagesComeThick(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		from := &trickle{parts: parts(1000), apart: 200 * time.Microsecond}
+		from := &trickle{parts: parts(1000), apart: 500 * time.Microsecond}
 		g := gather(from)
 		for range 1000 {
 			if read(g, 100); !time.Now().Equal(from.came) {

@@ -69,7 +69,7 @@ type walsender struct {
 func (s *Source) application() string { return "wakeful " + s.cfg.name() + " " + s.nonce }
 
 // connectLog opens a connection that can read the log.
-func (s *Source) connectLog(ctx context.Context) (*pgconn.PgConn, error) {
+func (s *Source) connectLog(ctx context.Context) (conn *pgconn.PgConn, reads *gathered, err error) {
 	config := s.config.Config.Copy()
 	for name := range config.RuntimeParams {
 		switch strings.ToLower(name) {
@@ -85,19 +85,21 @@ func (s *Source) connectLog(ctx context.Context) (*pgconn.PgConn, error) {
 		config.RuntimeParams[name] = value
 	}
 	config.ValidateConnect = primary
-	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(gather(r), w) }
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		reads = gather(r)
+		return pgproto3.NewFrontend(reads, w)
+	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, explainReplication(err)
+	if conn, err = pgconn.ConnectConfig(ctx, config); err != nil {
+		return nil, nil, explainReplication(err)
 	}
-	return conn, nil
+	return conn, reads, nil
 }
 
 // openLog has the server send its log from a place on.
 func (s *Source) openLog(ctx context.Context, from uint64) (*walsender, error) {
-	conn, err := s.connectLog(ctx)
+	conn, reads, err := s.connectLog(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +118,7 @@ func (s *Source) openLog(ctx context.Context, from uint64) (*walsender, error) {
 		defer cancel()
 		return nil, errors.Join(err, conn.Close(closing))
 	}
+	reads.hush = hush(h.Conn)
 	return &walsender{conn: h.Conn, frames: h.Frontend, pid: h.PID, server: id}, nil
 }
 
