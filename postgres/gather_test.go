@@ -28,7 +28,7 @@ func (t *trickle) Read(p []byte) (int, error) {
 	if t.came.IsZero() {
 		t.came = time.Now()
 	}
-	time.Sleep(time.Until(t.came.Add(t.apart)))
+	<-time.After(time.Until(t.came.Add(t.apart)))
 	n := 0
 	for len(t.parts) > 0 && n < len(p) && !time.Now().Before(t.came.Add(t.apart)) {
 		taken := copy(p[n:], t.parts[0])
