@@ -39,6 +39,14 @@ run_ends_to_end() {
 	done
 }
 
+# run_clients tests the TypeScript clients, or skips them where there is no npm.
+run_clients() {
+	local status=0
+	./scripts/client.sh 2>&1 | tee .cache/clients.log || status=${PIPESTATUS[0]}
+	[ "$status" != 77 ] || { skip "TypeScript clients: $(tail -n 1 .cache/clients.log)"; return 0; }
+	return "$status"
+}
+
 # run_tests NAME ARGUMENTS...: go test; what it says is kept for the summary.
 run_tests() {
 	local name=$1

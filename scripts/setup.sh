@@ -130,7 +130,7 @@ provide_apart caddy caddy
 provide_apart pgbouncer pgbouncer
 provide_postgres
 
-for lock in e2e/*/package-lock.json; do
+for lock in client/package-lock.json e2e/*/package-lock.json; do
 	[ -e "$lock" ] && have npm || continue
 	folder=$(dirname "$lock")
 	cmp -s "$lock" "$folder/node_modules/.installed" && continue

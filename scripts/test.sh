@@ -13,6 +13,7 @@ step "staticcheck $STATICCHECK" check_static
 step "layers and house rules" go test ./internal/arch
 step "go vet and build for darwin" check_system darwin
 step "go vet and build for windows" check_system windows
+step "TypeScript clients" run_clients
 step "tests" run_tests tests -timeout 15m
 step "end to end" run_ends_to_end
 step "tests with the race detector" run_race

@@ -15,7 +15,7 @@ const module = "github.com/wakeful-dev/wakeful"
 // wakeful. A package imports only packages of lower layers. Read downwards, it
 // is the way of a change from the database to a client.
 var layers = [][]string{
-	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest"},
+	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest", "internal/webclient"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value", "internal/dialect"},

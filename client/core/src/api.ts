@@ -62,6 +62,8 @@ export interface Options {
 	readonly base?: string | URL;
 	/** The path of sockets, /ws/ by default; a session's id is added to it. */
 	readonly socketPath?: string;
+	/** The path of the server's own requests, /api/queryobserver by default. */
+	readonly prefix?: string;
 	/** Gives the bearer token; asked before each connection and when the server calls for a fresh one. */
 	readonly token?: () => string | undefined | Promise<string | undefined>;
 	/** Headers of every GET that the server makes of a list: of its allow-list only. */
