@@ -73,6 +73,7 @@ func TestConnectionCut(t *testing.T) {
 // TestServerRestart: a server that is stopped, and one that crashes, goes on in
 // the same history.
 func TestServerRestart(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	db := server.Database(t)
 	db.Exec(t, itemTable)
@@ -141,6 +142,7 @@ func TestSlotMadeAgain(t *testing.T) {
 // TestSlotInvalidated: a slot for which the server would have kept too much is
 // made again, and a new history begins.
 func TestSlotInvalidated(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Set("max_slot_wal_keep_size", "1MB"), pgtest.Set("max_wal_size", "32MB"), pgtest.Set("min_wal_size", "32MB"))
 	db := server.Database(t)
 	db.Exec(t, itemTable)
@@ -192,6 +194,7 @@ func TestTaken(t *testing.T) {
 
 // TestSlotBlocked: a transaction that keeps the slot from being made is named.
 func TestSlotBlocked(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	db := server.Database(t)
 	db.Exec(t, itemTable)
@@ -221,6 +224,7 @@ func TestSlotBlocked(t *testing.T) {
 // TestFailover: another server, which lacks a commit, is another history, and
 // nothing of what it has is missed.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	db := server.Database(t)
 	db.Exec(t, itemTable)
@@ -280,6 +284,7 @@ func count(t *testing.T, url string) (n int) {
 // TestTwoNames: two servers with two names follow one database, and one name
 // follows two databases of a server.
 func TestTwoNames(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	one, two := server.Database(t), server.Database(t)
 	var all []*follower

@@ -46,6 +46,7 @@ func open(t testing.TB, c Config) (*sql.DB, *Source) {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, full := range map[string]bool{"DefaultIdentity": false, "FullIdentity": true} {
 		t.Run(name, func(t *testing.T) {
 			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {

@@ -72,6 +72,7 @@ func (h *history) pendings() int {
 // standby is not released; one that comes after it and does not wait is; every
 // snapshot shows what has been released.
 func TestUnseenCommit(t *testing.T) {
+	t.Parallel()
 	db, release := standstill(t)
 	_, s := open(t, Config{URL: db.URL})
 	f := follow(t, s)
@@ -129,6 +130,7 @@ func (w *warnings) has(text string) bool {
 // count as changed altogether. One who has just started says that anything may
 // have changed when it is seen.
 func TestSetAside(t *testing.T) {
+	t.Parallel()
 	db, release := standstill(t)
 	said := &warnings{}
 	_, s := open(t, Config{URL: db.URL, Logger: slog.New(slog.NewTextHandler(said, nil))})
@@ -168,6 +170,7 @@ func TestSetAside(t *testing.T) {
 // TestAsynchronousCommit: what is seen before it is on disk is brought to disk
 // when a snapshot shows it, so the snapshot's place is exact.
 func TestAsynchronousCommit(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Set("synchronous_commit", "off"), pgtest.Set("wal_writer_delay", "10s"))
 	db := server.Database(t)
 	db.Exec(t, itemTable)

@@ -40,6 +40,7 @@ func (e *SetupError) want(t *testing.T, what, cure string) {
 // TestServerSettings: each setting that keeps a server from being followed is
 // named with the statement that mends it, and that mends it.
 func TestServerSettings(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Set("wal_level", "replica"), pgtest.Set("max_slot_wal_keep_size", "-1"))
 	db := server.Database(t)
 	c := Config{URL: db.URL}
@@ -65,6 +66,7 @@ func TestServerSettings(t *testing.T) {
 // TestStandbyIsRefused: a standby is none, and is passed over where the primary
 // is named beside it.
 func TestStandbyIsRefused(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	db := server.Database(t)
 	standby := server.Standby(t)

@@ -26,9 +26,16 @@ import (
 	"github.com/wakeful-dev/wakeful/source/sourcetest"
 )
 
+// TestTriggersConformance: on a server as they come, where triggers may say that
+// they wrote. On the one that other tests share transactions can be prepared, and
+// so the change log is looked at once a second.
 func TestTriggersConformance(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Set("max_prepared_transactions", "0"))
 	sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
-		db, s := openConfig(t, Config{Triggers: true}, itemTable)
+		fresh := server.Database(t)
+		fresh.Exec(t, itemTable)
+		db, s := open(t, Config{URL: fresh.URL, Triggers: true})
 		return sourcetest.Harness{
 			Source: s, OldImages: true, Lags: true, Write: writer(db), Rows: itemRows,
 			Trim: func(t *testing.T) { catchUp(t, s); s.history.Load().trim() },
@@ -303,7 +310,10 @@ func TestTriggersWithoutFollower(t *testing.T) {
 	}()
 	waiting := time.NewTicker(5 * time.Millisecond)
 	defer waiting.Stop()
-	for db.Value(t, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "0" {
+	waits := func() bool {
+		return db.Value(t, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != "0"
+	}
+	for !waits() {
 		select {
 		case <-waiting.C:
 		case <-opened:
@@ -319,8 +329,15 @@ func TestTriggersWithoutFollower(t *testing.T) {
 	f.expect(t, "a +[4]", "INSERT INTO a VALUES (4)")
 
 	// its connection ends: what is written then is not written down
+	wrote := make(chan error, 1)
+	go func() { // first in the queue for the lock
+		wrote <- db.Try("BEGIN; SELECT pg_advisory_xact_lock_shared(" + f.s.triggerLog().Lock() + "); INSERT INTO a VALUES (5); COMMIT")
+	}()
+	eventually(t, waits)
 	db.Exec(t, fmt.Sprintf("SELECT pg_terminate_backend(%d)", f.s.notes.pid))
-	db.Exec(t, "INSERT INTO a VALUES (5)")
+	if err := <-wrote; err != nil {
+		t.Fatal(err)
+	}
 	before := f.s.Position()
 	for {
 		if _, err, _ := f.next(); err != nil {

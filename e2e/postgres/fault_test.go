@@ -18,6 +18,7 @@ func (w *world) busy() {
 
 // TestServerRestarts: in an orderly way and not, under load.
 func TestServerRestarts(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
 	server := pgtest.Start(t)
 	w := newWorld(t, server.Database(t), 4, 4)
@@ -67,6 +68,7 @@ func TestSlotDropped(t *testing.T) {
 func TestFailover(t *testing.T) {
 	for _, lossy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lossy %t", lossy), func(t *testing.T) {
+			t.Parallel()
 			began := time.Now()
 			server := pgtest.Start(t)
 			w := newWorld(t, server.Database(t), 4, 4)

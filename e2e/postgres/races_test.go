@@ -77,6 +77,7 @@ func (w *world) awaitDiffs(want int) {
 // TestCommitThatWaits: a commit that waits for a standby is in the log, and not
 // visible; one after it that does not wait is both (V1, V4).
 func TestCommitThatWaits(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	w := newWorld(t, server.Database(t), 1, 2)
 	w.serve(w.db.URL)
@@ -127,6 +128,7 @@ func TestCommitThatWaits(t *testing.T) {
 // and for ten seconds not in the log. Who reads meanwhile has it, and gets it
 // once; then everybody has it (V3).
 func TestCommitAheadOfTheLog(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Set("wal_writer_delay", "10s"), pgtest.Set("wal_writer_flush_after", "1GB"))
 	w := newWorld(t, server.Database(t), 2, 1)
 	w.serve(w.db.URL)
@@ -155,6 +157,7 @@ func TestCommitAheadOfTheLog(t *testing.T) {
 // a list that has it, also where the commit does not wait for the disk, and
 // progress that says so.
 func TestReadYourWrites(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Set("wal_writer_delay", "10s"), pgtest.Set("wal_writer_flush_after", "1GB"))
 	w := newWorld(t, server.Database(t), 2, 1)
 	w.serve(w.db.URL)
