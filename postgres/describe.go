@@ -28,6 +28,7 @@ type description struct {
 	composed bool     // their sources do not name all of them
 	returns  bool     // it has rows as its result
 	params   []uint32 // types of the arguments
+	key      *keyed   // where its rows say which ones they are, nil where they do not
 }
 
 // Describe says what a statement reads, as PostgreSQL tells: it is prepared and
@@ -129,7 +130,7 @@ type planned struct {
 	path   []string // in which names are looked for
 	locks  []uint32 // relations
 	params []uint32
-	fields int // columns of the result
+	fields []pgconn.FieldDescription // of the result
 }
 
 // explaining is the name of the statement that is being described.
@@ -179,7 +180,7 @@ func (s *Source) explain(ctx context.Context, text string) (found *planned, err 
 	if err != nil {
 		return nil, err
 	}
-	found = &planned{params: slices.Clone(prepared.ParamOIDs), fields: len(prepared.Fields)}
+	found = &planned{params: slices.Clone(prepared.ParamOIDs), fields: slices.Clone(prepared.Fields)}
 	var told []byte
 	for _, row := range results[0].Rows {
 		told = append(append(told, row[0]...), '\n')
@@ -212,7 +213,7 @@ func (f *facts) description(text string, p *planned) (*description, error) {
 	}
 	found.functions = append(found.functions, f.code.hidden...)
 	statement := &readset.Statement{Text: text, Writes: p.writes || found.effects, Volatile: found.volatile, Schema: f.toldBy(p.path)}
-	d := &description{statement: statement, params: p.params, returns: p.fields > 0, late: len(found.functions) > 0 || found.reads}
+	d := &description{statement: statement, params: p.params, returns: len(p.fields) > 0, late: len(found.functions) > 0 || found.reads}
 	if d.late {
 		all := f.code.closureOf(found.functions)
 		if all.blind != "" {
@@ -234,6 +235,9 @@ func (f *facts) description(text string, p *planned) (*description, error) {
 	}
 	statement.Volatile = sorted(statement.Volatile)
 	statement.Reads = reads
+	if !d.late && !statement.Writes {
+		d.key = f.keyOf(p)
+	}
 	return d, nil
 }
 

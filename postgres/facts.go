@@ -36,6 +36,8 @@ type fact struct {
 	policies   string // their expressions
 	columns    map[string]bool
 	table      *readset.Table // nil for none
+	slim       bool           // what a row was before is in the log by its key alone
+	key        []keyColumn
 }
 
 // The system's own views are known by what they read; their text is not needed.
@@ -48,7 +50,8 @@ SELECT c.oid, n.nspname, c.relname, CASE WHEN n.oid IN (SELECT oid FROM logs) TH
 	EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgfoid NOT IN (SELECT oid FROM notes)),
 	CASE WHEN c.relkind = 'v' AND c.oid >= 16384 THEN coalesce(pg_catalog.pg_get_viewdef(c.oid), '') ELSE '' END,
 	ARRAY(SELECT pg_catalog.pg_get_expr(p.polqual, p.polrelid) FROM pg_catalog.pg_policy AS p
-		WHERE p.polrelid = c.oid AND c.relrowsecurity AND p.polqual IS NOT NULL)
+		WHERE p.polrelid = c.oid AND c.relrowsecurity AND p.polqual IS NOT NULL),
+	c.relkind = 'r' AND c.relreplident = 'd' AND NOT c.relispartition
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace`
 
 // The type of a column is that below its domains, and said to be an enum where
@@ -58,7 +61,7 @@ const factColumnQuery = `WITH RECURSIVE beneath (domain, type, modifier) AS (
 	UNION ALL SELECT b.domain, t.typbasetype, CASE WHEN b.modifier < 0 THEN t.typtypmod ELSE b.modifier END
 	FROM beneath AS b JOIN pg_catalog.pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd'
 )
-SELECT a.attrelid, a.attname,
+SELECT a.attrelid, a.attname, a.attnum, a.atttypid,
 	CASE WHEN y.typtype = 'e' THEN 'enum ' ELSE '' END || pg_catalog.format_type(y.oid, coalesce(b.modifier, a.atttypmod)), a.attgenerated <> '',
 	coalesce((SELECT array_position(i.indkey::int2[], a.attnum) + 1 FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisprimary), 0),
 	a.attcollation <> 0, a.attcollation = 100, coalesce(l.collprovider::text, ''), coalesce(l.collcollate, ''),
@@ -116,7 +119,7 @@ func (f *facts) readRelations(ctx context.Context, tx pgx.Tx) error {
 	var in, name, kind string
 	var policies []string
 	var one fact
-	_, err = pgx.ForEachRow(rows, []any{&oid, &in, &name, &kind, &one.parent, &one.triggers, &one.definition, &policies}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &in, &name, &kind, &one.parent, &one.triggers, &one.definition, &policies, &one.slim}, func() error {
 		this := one
 		this.name, this.kind, this.policies = tableName(in, name), kind[0], strings.Join(policies, " ; ")
 		switch kind {
@@ -139,9 +142,11 @@ func (f *facts) readColumns(ctx context.Context, tx pgx.Tx) error {
 	}
 	var oid uint32
 	var c readset.Column
+	var number uint16
+	var typ uint32
 	var collated, usual, deterministic bool
 	var provider, collate, locale string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &c.Name, &c.Type, &c.Unstored, &c.Key,
+	_, err = pgx.ForEachRow(rows, []any{&oid, &c.Name, &number, &typ, &c.Type, &c.Unstored, &c.Key,
 		&collated, &usual, &provider, &collate, &locale, &deterministic}, func() error {
 		of := f.relations[oid]
 		if of == nil || of.table == nil {
@@ -156,6 +161,9 @@ func (f *facts) readColumns(ctx context.Context, tx pgx.Tx) error {
 			c.Collation = collationOf(provider, collate, locale, deterministic)
 		}
 		of.columns[c.Name] = true
+		if c.Key > 0 {
+			of.key = append(of.key, keyColumn{c.Name, number, typ, c.Key})
+		}
 		of.table.Columns = append(of.table.Columns, c)
 		return nil
 	})

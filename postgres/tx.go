@@ -117,6 +117,9 @@ func (t *snapshotTx) query(ctx context.Context, text string, args []any, rows *s
 	if errors.Is(err, sqldb.ErrWrites) {
 		err = fmt.Errorf("%w: %.200q", errReadsOnly, text)
 	}
+	if err == nil {
+		t.set.Hold(d.statement, func() *readset.Held { return d.key.ofRaw(rows.fields, rows.rows) })
+	}
 	return err
 }
 

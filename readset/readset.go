@@ -56,6 +56,8 @@ type Describer interface {
 type Use struct {
 	Statement *Statement
 	Args      []any
+	// Held names the rows that it returned, nil where they are not known.
+	Held *Held
 }
 
 // Set is what one evaluation read. The zero value is empty and ready.
@@ -98,7 +100,7 @@ func (s *Set) Add(statement *Statement, args []any) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.uses = append(s.uses, Use{statement, args})
+	s.uses = append(s.uses, Use{Statement: statement, Args: args})
 }
 
 // DependsOn declares tables that the evaluation depends on although no

@@ -45,8 +45,11 @@ type Held struct {
 	// Columns are the table's key.
 	Columns []string
 	// Keys are change.AppendKey of the values of Columns, as the images of
-	// changes have them.
+	// changes have them, sorted.
 	Keys []string
+	// By is equal for rows that were read by the same statements, 0 where nobody
+	// asks.
+	By uint64
 }
 
 // Index finds the observers that depend on what changed. ID names an observer.

@@ -38,6 +38,7 @@ func held(keys ...int64) *Held {
 	for _, key := range keys {
 		h.Keys = append(h.Keys, keyOf(key))
 	}
+	slices.Sort(h.Keys)
 	return h
 }
 

@@ -70,8 +70,9 @@ func (d *Dependency) judge(c *change.Change) Cause {
 
 // judgeKey is judge where the key of the row before is known.
 func (d *Dependency) judgeKey(c *change.Change, key string) Cause {
+	_, held := slices.BinarySearch(d.Held.Keys, key)
 	switch {
-	case slices.Contains(d.Held.Keys, key):
+	case held:
 		return IsHeld
 	case c.Kind == change.Delete:
 		return NotHeld

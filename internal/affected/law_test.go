@@ -60,6 +60,7 @@ func (v view) reads(w *world, table string) []Dependency {
 		for id := range v.result(w) {
 			d.Held.Keys = append(d.Held.Keys, keyOf(id))
 		}
+		slices.Sort(d.Held.Keys)
 	}
 	return []Dependency{d}
 }

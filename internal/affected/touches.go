@@ -13,7 +13,7 @@ func Same(a, b []Dependency) bool {
 		if a.Table != b.Table || !slices.Equal(a.Columns, b.Columns) || (a.Held == nil) != (b.Held == nil) || !a.Where.Equal(b.Where) {
 			return false
 		}
-		return a.Held == nil || slices.Equal(a.Held.Columns, b.Held.Columns) && slices.Equal(a.Held.Keys, b.Held.Keys)
+		return a.Held == nil || slices.Equal(a.Held.Columns, b.Held.Columns) && a.Held.By == b.Held.By && slices.Equal(a.Held.Keys, b.Held.Keys)
 	})
 }
 

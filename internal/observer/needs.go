@@ -24,8 +24,9 @@ type Understood struct {
 	Ties string
 }
 
-// Needs says which rows of which tables matter to what was read. memory is the
-// observer's own; what it says of the arguments counts from this evaluation on.
+// Needs says which rows of which tables matter to what was read, and which were
+// read, where all of them are known. memory is the observer's own; what it says of
+// the arguments counts from this evaluation on.
 func Needs(reads *readset.Set, queries *query.Cache, memory *query.Arguments, now time.Time) ([]affected.Dependency, []Understood) {
 	uses := reads.Uses()
 	runs := make([]query.Run, len(uses))
@@ -36,9 +37,12 @@ func Needs(reads *readset.Set, queries *query.Cache, memory *query.Arguments, no
 	understood := make([]Understood, len(uses))
 	var list []affected.Dependency
 	wheres := map[string][]predicate.Condition{}
+	sure := make([]bool, len(uses))
 	for i, run := range runs {
 		u := Understood{Statement: uses[i].Statement, Opaque: run.Query.Opaque, Ties: run.Query.Ties}
-		u.Needs, u.Dropped = run.Query.Bind(u.Statement, run.Args, memory.Trust(run.Query, now))
+		trusted := memory.Trust(run.Query, now)
+		u.Needs, u.Dropped = run.Query.Bind(u.Statement, run.Args, trusted)
+		sure[i] = run.Query.Filter && run.Query.Steady(run.Args, trusted)
 		for _, need := range u.Needs {
 			key := need.Table + "\x00" + strings.Join(need.Columns, "\x00")
 			if wheres[key] == nil {
@@ -51,6 +55,7 @@ func Needs(reads *readset.Set, queries *query.Cache, memory *query.Arguments, no
 	for i := range list {
 		list[i].Where = predicate.Any(wheres[list[i].Table+"\x00"+strings.Join(list[i].Columns, "\x00")])
 	}
+	hold(list, uses, sure)
 	for _, table := range reads.Declared() {
 		list = append(list, affected.Dependency{Table: table, Columns: []string{affected.AnyColumn}})
 	}

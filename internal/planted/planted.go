@@ -71,6 +71,18 @@ const (
 	PinForgotten   Bug = "pin_forgotten"   // what changes while a snapshot is pinned is taken to be in it
 )
 
+// Bugs in telling which rows an evaluation has read. The law of package query
+// finds these, and two of package postgres (key_incomplete, rows_left).
+const (
+	SkippedHeld   Bug = "skipped_held"   // rows before an OFFSET count for nothing
+	PeersForgot   Bug = "peers_forgot"   // rows that are put together are taken to be each by itself
+	OthersTrusted Bug = "others_trusted" // one statement's rows are taken for all of its table that were read
+	MovingHeld    Bug = "moving_held"    // rows are known though the next run would send something else
+)
+
+// Holding lists these.
+var Holding = []Bug{SkippedHeld, PeersForgot, OthersTrusted, MovingHeld}
+
 // Keeping lists the bugs of the third kind.
 var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, ThroughIgnored, PinForgotten, RowNotHeld, EarlierForgotten}
 

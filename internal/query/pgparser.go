@@ -153,6 +153,7 @@ func (p postgresParser) tail(s *selection) {
 			}
 			s.limit = append(s.limit, p.expr())
 		case p.accept("OFFSET"):
+			s.skips = true
 			s.limit = append(s.limit, p.expr())
 			if !p.accept("ROWS") {
 				p.accept("ROW")

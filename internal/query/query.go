@@ -37,6 +37,10 @@ type Query struct {
 	// Ties says why rows may stand in an order of the database's own choosing,
 	// "" where that is not seen.
 	Ties string
+	// Filter says that each row of the result is one row of one table, and that
+	// which rows these are depends on no other but by what comes into the result
+	// or leaves it.
+	Filter bool
 
 	places []*place // where tables stand
 	values []value  // literals and parameters, in the order of the text
@@ -110,6 +114,7 @@ func (c *catalog) read(statement *readset.Statement) (q *Query) {
 		q.tear()
 	}
 	q.check(statement)
+	q.Filter = filters(tree, r.places, c) && len(statement.Reads) == 1 && len(statement.Volatile) == 0
 	return q
 }
 

@@ -137,7 +137,12 @@ func (r *reader) core(c *core, outer *scope, f *frame) (*scope, []*place) {
 // simple reports whether each row of the result is one row of the sources: no
 // groups, no limit, nothing put together.
 func (s *selection) simple() bool {
-	if len(s.cores) != 1 || len(s.limit) > 0 && !planted.Is(planted.LimitPushed) {
+	return (len(s.limit) == 0 || planted.Is(planted.LimitPushed)) && s.single()
+}
+
+// single is the same where there may be a limit.
+func (s *selection) single() bool {
+	if len(s.cores) != 1 {
 		return false
 	}
 	c := s.cores[0]

@@ -37,6 +37,7 @@ func (p *parser) tail(s *selection) {
 	if p.accept("LIMIT") {
 		s.limit = append(s.limit, p.expr())
 		if p.accept("OFFSET") || p.accept(",") {
+			s.skips = true
 			s.limit = append(s.limit, p.expr())
 		}
 	}

@@ -69,6 +69,8 @@ type selection struct {
 	cores []*core
 	order []*expr
 	limit []*expr
+	// skips says that rows are left out before the first: OFFSET.
+	skips bool
 	// recursive says that what WITH names may be named within itself and before.
 	recursive bool
 }

@@ -47,6 +47,7 @@ func (w *Worker) disown(o *live, commits []change.Position) {
 		return
 	}
 	w.made.Add(commits...)
+	w.reread(o, withoutHeld(o.reads)) // its own commits alter rows and do not wake it
 	o.own = append(o.own, commits...)
 	o.own = o.own[max(0, len(o.own)-maxOwn):]
 	if o.dirty && (o.planned == nil || o.planned.read == "") && o.causes.only(o.isOwn) {

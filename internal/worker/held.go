@@ -64,7 +64,7 @@ func (w *Worker) unholdRows(o *live) {
 
 // heldReads is what the rows were read from, and which rows these are.
 func heldReads(p *planned) []affected.Dependency {
-	held := &affected.Held{Columns: keyColumns(p.plan), Keys: p.result.Held()}
+	held := &affected.Held{Columns: keyColumns(p.plan), Keys: slices.Sorted(slices.Values(p.result.Held()))}
 	reads := slices.Clone(p.reads)
 	for i := range reads {
 		if reads[i].Table == p.plan.Table {

@@ -21,6 +21,7 @@ type live struct {
 	// first list may be made in.
 	pin, opened uint64
 	reads       []affected.Dependency
+	heldBytes   int // what the rows in reads take, as counted
 	// arguments remembers what its evaluations sent, understood how the
 	// statements of the newest were read.
 	arguments  query.Arguments

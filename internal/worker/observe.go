@@ -206,7 +206,7 @@ func (w *Worker) drop(o *live) {
 		delete(w.gateways[gateway], o.ID)
 	}
 	w.unplan(o)
-	w.register(interest{o, ofView}, &o.reads, nil)
+	w.reread(o, nil)
 	delete(w.observers, o.ID)
 	o.Release()
 	delete(w.polled, o)

@@ -124,7 +124,7 @@ func (w *Worker) replan(o *live, outcome *observer.Outcome, v *observer.Verdict)
 			p.arguments = query.NewArguments(o.Request.URL)
 		}
 		reads, understood = observer.Needs(kept.Reads, &w.queries, p.arguments, time.Now())
-		reads = withNested(reads, kept.Plan)
+		reads = withNested(withoutHeld(reads), kept.Plan)
 		p.plan = kept.Plan
 	}
 	w.register(interest{o, ofRows}, &p.reads, reads)

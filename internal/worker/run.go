@@ -226,9 +226,12 @@ func (w *Worker) take(o *live, r *run, outcome *observer.Outcome, v *observer.Ve
 	if len(understood) > 0 {
 		o.understood = understood
 	}
+	if !w.rowsKnown(o, outcome) {
+		reads = withoutHeld(reads)
+	}
 	reads = o.settle(reads)
 	if o.reads == nil || !planted.Is(planted.StaleReadSet) {
-		w.register(interest{o, ofView}, &o.reads, reads)
+		w.reread(o, reads)
 	}
 	o.understood = append(o.understood, w.replan(o, outcome, v)...)
 	w.catchUp(o)

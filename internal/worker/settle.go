@@ -17,10 +17,10 @@ func (o *live) settle(reads []affected.Dependency) []affected.Dependency {
 		o.shrunk, o.shrinks = nil, 0
 		return reads
 	}
-	if !affected.Same(o.shrunk, reads) {
+	if !affected.Same(o.shrunk, withoutHeld(reads)) {
 		o.shrinks = 0
 	}
-	o.shrunk = reads
+	o.shrunk = withoutHeld(reads)
 	o.shrinks++
 	if o.shrinks >= 3 && len(reads) > 0 {
 		o.shrunk, o.shrinks = nil, 0
@@ -36,24 +36,36 @@ func withFormer(reads, former []affected.Dependency) (with []affected.Dependency
 		i := slices.IndexFunc(reads, func(d affected.Dependency) bool {
 			return d.Table == had.Table && slices.Equal(d.Columns, had.Columns)
 		})
-		if i >= 0 && (reads[i].Where == nil || reads[i].Where.Equal(had.Where)) {
-			continue
-		}
-		if i < 0 {
-			if with == nil {
-				with = slices.Clone(reads)
+		var rows predicate.Condition
+		if i >= 0 {
+			rows = bothWheres(reads[i].Where, had.Where)
+			if rows.Equal(reads[i].Where) && sameRows(reads[i].Held, had.Held) {
+				continue
 			}
-			with = append(with, had)
-			continue
-		}
-		rows := predicate.Or(reads[i].Where, had.Where)
-		if rows.Equal(reads[i].Where) {
-			continue
 		}
 		if with == nil {
 			with = slices.Clone(reads)
 		}
+		if i < 0 {
+			had.Held = nil // which rows it would read by now nobody knows
+			with = append(with, had)
+			continue
+		}
 		with[i].Where, with[i].Held = rows, nil
 	}
 	return with
+}
+
+// bothWheres is met by the rows that meet one of two conditions.
+func bothWheres(where, had predicate.Condition) predicate.Condition {
+	if where == nil || where.Equal(had) {
+		return where
+	}
+	return predicate.Or(where, had)
+}
+
+// sameRows reports whether the rows that a run has read are all that matter,
+// where those of a former one were known or not.
+func sameRows(held, had *affected.Held) bool {
+	return held == nil || had != nil && held.By == had.By
 }

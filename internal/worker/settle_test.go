@@ -36,6 +36,10 @@ func TestSettle(t *testing.T) {
 	item, other := on("item", nil), on("other", nil)
 	one, both, two := on("item", scored(1)), on("item", scored(1, 2)), on("item", scored(2))
 	type list = []affected.Dependency
+	held := func(d affected.Dependency, by uint64, keys ...string) affected.Dependency {
+		d.Held = &affected.Held{Columns: []string{"id"}, Keys: keys, By: by}
+		return d
+	}
 	for _, tt := range []struct {
 		name       string
 		runs, want []list
@@ -49,6 +53,13 @@ func TestSettle(t *testing.T) {
 		{"other rows", []list{{one}, {two}, {two}, {two}}, []list{{one}, {both}, {both}, {two}}},
 		{"more rows", []list{{one}, {both}, {item}}, []list{{one}, {both}, {item}}},
 		{"every row no more", []list{{item}, {one}, {one}, {one}}, []list{{item}, {item}, {item}, {one}}},
+		{"known rows", []list{{held(item, 1, "a")}, {held(item, 1, "b")}, {held(item, 1)}}, []list{{held(item, 1, "a")}, {held(item, 1, "b")}, {held(item, 1)}}},
+		{"rows known no more", []list{{held(item, 1, "a")}, {item}}, []list{{held(item, 1, "a")}, {item}}},
+		{"rows of other statements", []list{{held(item, 1, "a")}, {held(item, 2, "b")}, {held(item, 2, "c")}, {held(item, 2, "d")}},
+			[]list{{held(item, 1, "a")}, {item}, {item}, {held(item, 2, "d")}}},
+		{"rows known at last", []list{{item}, {held(item, 1)}, {held(item, 1, "b")}, {held(item, 1, "c")}}, []list{{item}, {item}, {item}, {held(item, 1, "c")}}},
+		{"known rows of a table less", []list{{item, held(other, 1, "a")}, {item}, {item}, {item}}, []list{{item, held(other, 1, "a")}, {item, other}, {item, other}, {item}}},
+		{"other known rows", []list{{held(one, 1, "a")}, {held(two, 1, "b")}}, []list{{held(one, 1, "a")}, {both}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := &live{}
