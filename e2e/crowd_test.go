@@ -31,6 +31,7 @@ type crowd struct {
 	v1      []*actorV1
 	polls   []*actorPoll
 	viewers []*viewer
+	livers  []*liver
 	names   atomic.Int64
 	writes  atomic.Uint64
 }
@@ -482,6 +483,9 @@ func (c *crowd) settle() {
 	}
 	for _, v := range c.viewers {
 		v.settle(ctx, position, newest)
+	}
+	for _, l := range c.livers {
+		l.settle(ctx, newest)
 	}
 	for _, a := range c.v1 {
 		if a.client.Ended() != nil {

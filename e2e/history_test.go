@@ -150,6 +150,7 @@ func (c *crowd) populate(s *scenario) {
 		c.running.Go(c.actorPoll(500 + n).run)
 		c.running.Go(c.listener(600 + n).run)
 		c.running.Go(c.viewer(700 + n).run)
+		c.running.Go(c.liver(800 + n).run)
 	}
 	c.running.Go(c.clear)
 	for n := range 2 {

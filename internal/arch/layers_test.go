@@ -17,6 +17,7 @@ const module = "github.com/wakeful-dev/wakeful"
 var layers = [][]string{
 	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest", "internal/webclient"},
 	{"source", "predicate", "wire", "internal/follow"},
+	{"liveclient"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value", "internal/dialect"},
 	{"where"},
@@ -55,7 +56,7 @@ var outside = map[string]struct {
 	users []string
 	why   string
 }{
-	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow", "bench"}, "WebSockets without a goroutine or a buffer for each idle one"},
+	"github.com/gobwas/ws":                        {[]string{"internal/gateway", "internal/follow", "liveclient", "bench"}, "WebSockets without a goroutine or a buffer for each idle one"},
 	"github.com/go-json-experiment/json/jsontext": {[]string{"wire", "internal/observer", "resource"}, "JSON in its canonical form, token by token"},
 	"github.com/jackc/pgx/v5":                     {[]string{"postgres", "bench", "internal/pgtest"}, "PostgreSQL's protocol, types and pool"},
 	"modernc.org/sqlite":                          {[]string{"sqlite", "bench"}, "the database of the adapter, without cgo"},

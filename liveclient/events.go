@@ -1,0 +1,288 @@
+package liveclient
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/wakeful-dev/wakeful/wire"
+)
+
+// events is an event stream of the session from its request to its end; lists
+// come and go by requests beside it.
+func (o *conn) events(ctx context.Context) error {
+	r, err := o.request(ctx, http.MethodGet, o.client.config.SocketPath+o.session)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	answer, err := o.client.http.Do(r)
+	if err != nil {
+		return dialError(err)
+	}
+	defer answer.Body.Close()
+	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if answer.StatusCode != http.StatusOK || kind != "text/event-stream" {
+		return answerError(answer, "")
+	}
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() { o.ask(ctx, &asking) })
+	err = o.readEvents(answer.Body)
+	o.end(err)
+	return err
+}
+
+// readEvents takes events as the standard has them, until the stream ends.
+func (o *conn) readEvents(body io.Reader) error {
+	in := bufio.NewReader(body)
+	var data []byte
+	for {
+		line, err := o.line(in, len(data))
+		if err != nil {
+			return err
+		}
+		o.heard()
+		field, value, _ := strings.Cut(line, ":")
+		switch {
+		case field == "data":
+			if len(data) > 0 {
+				data = append(data, '\n')
+			}
+			data = append(data, strings.TrimPrefix(value, " ")...)
+		case line == "" && len(data) > 0:
+			if err := o.received(data); err != nil {
+				return err
+			}
+			data = nil // what was decoded may point into it
+		}
+	}
+}
+
+// line reads one line, of a bounded event.
+func (o *conn) line(in *bufio.Reader, had int) (string, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if had+len(line) > o.client.config.MaxFrame {
+			return "", &Error{Code: CodeProtocol, Detail: fmt.Sprintf("a message is longer than %d bytes: Config.MaxFrame", o.client.config.MaxFrame), Retry: true}
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return strings.TrimRight(string(line), "\r\n"), nil
+	}
+}
+
+// heldBack is what came for an observer that no list is joined to: it may be
+// of a GET that is not answered.
+type heldBack struct {
+	snapshots []*wire.SnapshotFrame // of both, one is nil
+	changes   []*wire.ChangesFrame
+	spilled   bool // there was more
+	closed    bool
+}
+
+// maxHeld bounds the frames that are held back.
+const maxHeld = 4096
+
+// hold keeps a frame back. The client's mu is held.
+func (o *conn) hold(observer string, whole *wire.SnapshotFrame, diff *wire.ChangesFrame) {
+	h := o.holding(observer)
+	if h == nil {
+		return
+	}
+	if o.heldFrames++; o.heldFrames > maxHeld {
+		h.snapshots, h.changes, h.spilled = nil, nil, true
+		return
+	}
+	h.snapshots, h.changes = append(h.snapshots, whole), append(h.changes, diff)
+}
+
+func (o *conn) holdClosed(m *wire.Closed) {
+	if h := o.holding(m.Observer); h != nil {
+		h.closed = true
+	}
+}
+
+// holding returns where to keep what comes for an observer, nil where no GET is
+// under way.
+func (o *conn) holding(observer string) *heldBack {
+	if o.gets == 0 {
+		return nil
+	}
+	if o.held[observer] == nil {
+		o.held[observer] = &heldBack{}
+	}
+	return o.held[observer]
+}
+
+// maxGets bounds the requests under way.
+const maxGets = 8
+
+// ask sends the requests that lists need, while the stream lasts.
+func (o *conn) ask(ctx context.Context, asking *sync.WaitGroup) {
+	free := make(chan struct{}, maxGets)
+	for ctx.Err() == nil {
+		if o.client.wantsToken(o) {
+			o.end(&Error{Code: CodeToken, Detail: "the stream begins anew with a fresh token", Retry: true, Err: errRefresh})
+			return
+		}
+		f, observer := o.client.nextRequest(o)
+		if f == nil && observer == "" {
+			select {
+			case <-o.kicked:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		asking.Go(func() {
+			defer func() { <-free }()
+			if f != nil {
+				o.observe(ctx, f)
+			} else {
+				o.unsubscribe(ctx, observer)
+			}
+		})
+	}
+}
+
+// nextRequest returns a list to GET, or an observer to leave.
+func (c *Client) nextRequest(on *conn) (*feed, string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if on != c.conn || !on.greeted {
+		return nil, ""
+	}
+	if c.asking == 0 {
+		for observer := range c.leaving {
+			delete(c.leaving, observer)
+			if len(c.observers[observer]) == 0 {
+				c.asking++ // no GET of the same list may overtake it
+				return nil, observer
+			}
+		}
+	}
+	f := c.pop(on)
+	if f != nil {
+		f.phase = asked
+		on.gets++
+		c.asking++
+	}
+	return f, ""
+}
+
+func (o *conn) unsubscribe(ctx context.Context, observer string) {
+	query := url.Values{"observer": {observer}, "subscriber": {o.session}}
+	r, err := o.request(ctx, http.MethodPost, o.client.config.Prefix+"/unsubscribe?"+query.Encode())
+	if err == nil {
+		var answer *http.Response
+		if answer, err = o.client.http.Do(r); err == nil {
+			_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection is used again
+			answer.Body.Close()
+		}
+	}
+	o.client.mu.Lock()
+	defer o.client.mu.Unlock()
+	if o.client.conn == o {
+		o.client.asking--
+		o.kick()
+	}
+}
+
+// observe GETs a list, and joins it to the stream.
+func (o *conn) observe(ctx context.Context, f *feed) {
+	envelope, err := o.get(ctx, f.url)
+	c := o.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != o {
+		return
+	}
+	o.gets--
+	c.asking--
+	o.answered(f, envelope, err)
+	if o.gets == 0 {
+		clear(o.held)
+		o.heldFrames = 0
+	}
+	o.kick()
+}
+
+func (o *conn) answered(f *feed, envelope *wire.Envelope, err *Error) {
+	c := o.client
+	if err != nil {
+		c.deny(f, err)
+		return
+	}
+	if f.refs == 0 {
+		delete(c.lists, f.url)
+		c.leave(envelope.Observer)
+		return
+	}
+	c.attach(f, envelope.Observer)
+	c.deliver(o, f, &wire.SnapshotFrame{Envelope: *envelope}, nil)
+	held := o.held[envelope.Observer]
+	if held == nil || f.phase != followed {
+		return
+	}
+	if held.spilled || held.closed {
+		c.forgetObserver(f)
+		c.want(f)
+		return
+	}
+	for i := range held.snapshots {
+		c.deliver(o, f, held.snapshots[i], held.changes[i])
+	}
+}
+
+func (o *conn) get(ctx context.Context, path string) (*wire.Envelope, *Error) {
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	r, err := o.request(ctx, http.MethodGet, path+separator+"observe="+o.session)
+	if err != nil {
+		return nil, &Error{Code: CodeBadURL, Detail: err.Error(), URL: path, Err: err}
+	}
+	answer, err := o.client.http.Do(r)
+	if err != nil {
+		return nil, dialError(err).of(path)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		why := answerError(answer, path)
+		if why.Code == CodeNotWakeful {
+			why.Code = wire.CodeViewError
+		}
+		return nil, why
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(o.client.config.MaxFrame)+1))
+	switch {
+	case err != nil:
+		return nil, dialError(err).of(path)
+	case len(body) > o.client.config.MaxFrame:
+		return nil, &Error{Code: CodeProtocol, Detail: "the list is longer than Config.MaxFrame", URL: path}
+	}
+	envelope, err := wire.DecodeEnvelope(body)
+	if err != nil || envelope.Observer == "" {
+		return nil, &Error{Code: wire.CodeNotObservable, Detail: "the route is not observable: it answered as if it had not been asked to", URL: path, Status: answer.StatusCode}
+	}
+	return envelope, nil
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package liveclient
+
+const raceEnabled = false
