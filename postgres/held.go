@@ -36,7 +36,8 @@ type keyed struct {
 	oid   uint32
 	names []string
 	of    []keyColumn
-	at    []int // in the result
+	at    []int    // in the result
+	all   []string // columns of the result
 }
 
 // keyTypes are those whose values are the same in a result and in the images of
@@ -61,6 +62,9 @@ func (f *facts) keyOf(p *planned) *keyed {
 		return nil
 	}
 	k.table, k.of = table.name, slices.Clone(table.key)
+	for i := range p.fields {
+		k.all = append(k.all, p.fields[i].Name)
+	}
 	slices.SortFunc(k.of, func(a, b keyColumn) int { return a.place - b.place })
 	for _, column := range k.of {
 		at := slices.IndexFunc(p.fields, func(f pgconn.FieldDescription) bool { return k.is(&f, column) })
@@ -88,8 +92,8 @@ func (s *Source) keyBehind(statement *readset.Statement) *keyed {
 
 // ofValues are the keys of rows as database/sql has them, nil where they are not
 // known.
-func (k *keyed) ofValues(rows [][]driver.Value) *readset.Held {
-	if k == nil || len(rows) > 0 && len(rows[0]) <= slices.Max(k.at) {
+func (k *keyed) ofValues(columns []string, rows [][]driver.Value) *readset.Held {
+	if k == nil || !slices.Equal(columns, k.all) { // the table was altered meanwhile
 		return nil
 	}
 	return k.collect(len(rows), func(row, i int) (any, bool) {
@@ -105,7 +109,7 @@ func (k *keyed) ofValues(rows [][]driver.Value) *readset.Held {
 
 // ofRaw is the same of rows as the server has sent them.
 func (k *keyed) ofRaw(fields []pgconn.FieldDescription, rows [][][]byte) *readset.Held {
-	if k == nil || len(fields) <= slices.Max(k.at) {
+	if k == nil || len(fields) != len(k.all) {
 		return nil
 	}
 	for i, column := range k.of {

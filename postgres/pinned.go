@@ -225,7 +225,7 @@ func (p *pinned) Query(ctx context.Context, set *readset.Set, statement *readset
 	if err != nil {
 		return nil, err
 	}
-	set.Hold(statement, func() *readset.Held { return p.source.keyBehind(statement).ofValues(whole.rows) })
+	set.Hold(statement, func() *readset.Held { return p.source.keyBehind(statement).ofValues(whole.columns, whole.rows) })
 	return whole, nil
 }
 
