@@ -1,0 +1,1 @@
+export { WakefulProvider, useClient, useConnection, useLive, useLiveSuspense } from './hooks.js';
