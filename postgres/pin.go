@@ -81,6 +81,7 @@ const beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
 // it shows is released then, and nothing else. Where the log does not come, the
 // snapshot is a source.Overlapping.
 func (s *Source) Pin(ctx context.Context) (source.Snapshot, error) {
+	s.offers.want()
 	for attempt := 0; ; attempt++ {
 		r, err := s.takeReader(ctx)
 		if err != nil {

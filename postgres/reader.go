@@ -67,15 +67,10 @@ var errClosed = errors.New("postgres: the source is closed")
 
 // takeReader returns a connection without a transaction.
 func (s *Source) takeReader(ctx context.Context) (*reader, error) {
-	s.readers.mu.Lock()
-	for len(s.readers.idle) > 0 {
-		r := s.readers.idle[len(s.readers.idle)-1]
-		s.readers.idle = s.readers.idle[:len(s.readers.idle)-1]
-		if !r.pg().IsClosed() {
-			s.readers.mu.Unlock()
-			return r, nil
-		}
+	if r := s.idleReader(); r != nil {
+		return r, nil
 	}
+	s.readers.mu.Lock()
 	closed := s.readers.closed
 	s.readers.mu.Unlock()
 	if closed {
@@ -94,6 +89,20 @@ func (s *Source) takeReader(ctx context.Context) (*reader, error) {
 		return nil, errors.Join(fmt.Errorf("postgres: open a connection for a snapshot: %w", err), r.Close())
 	}
 	return r, nil
+}
+
+// idleReader returns one that waits, nil for none.
+func (s *Source) idleReader() *reader {
+	s.readers.mu.Lock()
+	defer s.readers.mu.Unlock()
+	for len(s.readers.idle) > 0 {
+		r := s.readers.idle[len(s.readers.idle)-1]
+		s.readers.idle = s.readers.idle[:len(s.readers.idle)-1]
+		if !r.pg().IsClosed() {
+			return r
+		}
+	}
+	return nil
 }
 
 // giveBack ends the transaction and keeps the connection for the next snapshot.

@@ -25,12 +25,11 @@ type prober struct {
 func (s *Source) release(ctx context.Context, h *history) error {
 	wait := probeEvery
 	var failing alarm
+	defer s.withdraw()
 	for {
 		first, came := h.waiting()
 		if first.IsZero() {
-			select {
-			case <-came:
-			case <-ctx.Done():
+			if s.idle(ctx, came) != nil {
 				return nil
 			}
 			continue
@@ -56,6 +55,27 @@ func (s *Source) release(ctx context.Context, h *history) error {
 		}
 		if rest(ctx, began, wait, came) != nil {
 			return nil
+		}
+	}
+}
+
+// idle waits until the log has brought more. What is offered is not for long.
+func (s *Source) idle(ctx context.Context, came <-chan struct{}) error {
+	var over <-chan time.Time
+	if until := s.offers.until(); !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		select {
+		case <-came:
+			return nil
+		case <-over:
+			over = nil
+			s.withdraw()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -89,6 +109,7 @@ func rest(ctx context.Context, began time.Time, wait time.Duration, came <-chan 
 // probeOnce takes a snapshot and releases what it shows, unless nothing waits
 // any more, and reports whether anything was released.
 func (s *Source) probeOnce(ctx context.Context, h *history) (moved bool, err error) {
+	s.withdraw()
 	if err := s.lockProbe(ctx); err != nil {
 		return false, err
 	}
@@ -102,13 +123,21 @@ func (s *Source) probeOnce(ctx context.Context, h *history) (moved bool, err err
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	before := h.last()
+	if r := s.toOffer(h); r != nil && s.probeOffering(ctx, h, r) == nil {
+		return h.last() > before, nil
+	}
+	return h.last() > before, s.probeOnly(ctx, h) // that connection may have been cut while it waited
+}
+
+// probeOnly takes a snapshot for nothing else. The probe lock is held.
+func (s *Source) probeOnly(ctx context.Context, h *history) error {
 	x, _, _, err := snapshotNow(ctx, s.prober.conn, "")
 	if err != nil {
 		s.prober.close()
-		return false, err
+		return err
 	}
 	h.release(&x)
-	return h.last() > before, nil
+	return nil
 }
 
 // witness sees to it that there is the connection to ask on. The probe lock is

@@ -44,6 +44,7 @@ type Source struct {
 	notes  notes         // of Config.Triggers
 	noted  chan struct{} // something was written to the change log
 	prober prober
+	offers offers        // of what the prober sees
 	ddl    chan struct{} // the schema has changed
 
 	focus  source.Focus // tables whose rows are wanted; nil: all

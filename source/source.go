@@ -81,6 +81,15 @@ type Overlapping interface {
 	Through() change.Position
 }
 
+// Offerer is a Source that looks at the database before it yields a change, and
+// can give on the snapshot by which it did.
+type Offerer interface {
+	// Offered returns a snapshot that contains everything up to a position that
+	// Stream has yielded, at once; nil where there is none at hand. Pin would give
+	// a newer one: this may lack what was committed since.
+	Offered(upTo change.Position) Snapshot
+}
+
 // Focuser is a Source that spares itself work on tables that nobody reads.
 type Focuser interface {
 	// Focus names the tables whose rows are wanted, in place of those named

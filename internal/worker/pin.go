@@ -64,6 +64,11 @@ func (w *Worker) startPin(now time.Time) (next time.Time) {
 	if now.Before(p.again) {
 		return earlier(next, p.again)
 	}
+	if s := w.offered(); s != nil {
+		p.number++
+		w.pinned(p.number, s, nil)
+		return now
+	}
 	p.number++
 	p.began, p.holding = now, ready
 	number := p.number
@@ -72,6 +77,27 @@ func (w *Worker) startPin(now time.Time) (next time.Time) {
 		w.inbox.put(func() { w.pinned(number, s, err) })
 	})
 	return next
+}
+
+// offered is a snapshot that the source has at hand, where one will do that may
+// lack what was committed a moment ago: a list that is asked for is not to be older
+// than the question, and one that changes by itself not older than its time.
+func (w *Worker) offered() source.Snapshot {
+	if w.offers == nil || w.round != nil || len(w.waiting) > 0 || w.pins.wanted > w.pins.number {
+		return nil
+	}
+	for o := range w.polled {
+		if o.pollDue {
+			return nil
+		}
+	}
+	return w.offers.Offered(w.processed)
+}
+
+// offererOf is a source as one that offers snapshots, nil where it does not.
+func offererOf(s source.Source) source.Offerer {
+	offerer, _ := s.(source.Offerer)
+	return offerer
 }
 
 // pinned takes in a snapshot, or why there is none.

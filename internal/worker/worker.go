@@ -153,6 +153,7 @@ type Worker struct {
 	steps     steps
 	recent    history
 	focus     focus
+	offers    source.Offerer  // nil where the source has none
 	made      *change.Written // by evaluations
 	kept      kept
 	proofs    map[string]proof    // of the plans of views, by name
@@ -185,6 +186,7 @@ func New(cfg Config) (*Worker, error) {
 		asking:    map[*live]struct{}{},
 		done:      make(chan struct{}),
 		focus:     newFocus(cfg.Source),
+		offers:    offererOf(cfg.Source),
 		made:      change.NewWritten(maxMade),
 		accused:   map[string]struct{}{},
 		proofs:    map[string]proof{},
