@@ -7,10 +7,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The least time between two snapshots taken for what waits, and the longest.
+// The least time between two snapshots taken for what waits, and the longest. A
+// commit is sent to us as soon as it is on disk, which is a moment before it is seen
+// by others: so where nothing was seen the next looks follow at once, a few.
 const (
 	probeEvery = time.Millisecond
 	probeRest  = 50 * time.Millisecond
+	probeAgain = 3
 )
 
 // prober is the connection that is asked what everybody sees, and a witness: as
@@ -23,7 +26,7 @@ type prober struct {
 // release lets commits through the gate that have become visible, as long as
 // ctx lasts.
 func (s *Source) release(ctx context.Context, h *history) error {
-	wait := probeEvery
+	wait, vain := probeEvery, 0
 	var failing alarm
 	defer s.withdraw()
 	for {
@@ -46,7 +49,11 @@ func (s *Source) release(ctx context.Context, h *history) error {
 			s.letGo(err)
 			wait = probeRest
 		case moved:
-			wait = probeEvery
+			wait, vain = probeEvery, 0
+		case vain < probeAgain:
+			vain++
+			failing = false
+			continue
 		default:
 			wait = min(2*wait, probeRest)
 		}

@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/bus"
@@ -29,6 +30,7 @@ type shared struct {
 func (w *Worker) share(s source.Snapshot, number uint64) *shared {
 	return &shared{Snapshot: s, number: number, through: throughOf(s), users: 1, close: func() {
 		w.runs.Go(func() {
+			runtime.Gosched() // what was made in it goes out first
 			if err := s.Close(); err != nil {
 				w.cfg.Logger.Warn("snapshot not closed", "err", err)
 			}
