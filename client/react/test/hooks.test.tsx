@@ -105,7 +105,7 @@ test('a burst is rendered at most once a frame', async () => {
 
 test('who leaves is no longer told, and another URL keeps nothing of the first', async () => {
 	server.lists.set('/a', rows(1));
-	server.lists.set('/b', [{ id: 8, score: 8 }]);
+	server.lists.set('/b', rows(9).slice(8));
 	const seen: string[] = [];
 	const Posts = ({ url }: { url: string | null }): ReactNode => {
 		const { items, status } = useLive<Row>(url);
