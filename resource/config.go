@@ -79,6 +79,8 @@ type Config[Row any] struct {
 	// Numbers says which exact numbers are strings in JSON. Default: none.
 	Numbers value.Numbers
 
+	// Browse says what browsers are shown.
+	Browse Browse
 	// Logger takes what an operator has to know. Default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -165,6 +167,7 @@ type options struct {
 	Nested   []Nested
 	Numbers  value.Numbers
 	MaxBody  int64
+	Browse   Browse
 	Logger   *slog.Logger
 	hooks    hooks
 }
@@ -174,7 +177,7 @@ func (cfg *Config[Row]) options() options {
 		DB: cfg.DB, Catalog: cfg.Catalog, Table: cfg.Table, Name: cfg.Name, Key: cfg.Key,
 		Hidden: cfg.Hidden, ReadOnly: cfg.ReadOnly, Filters: cfg.Filters, Search: cfg.Search,
 		Order: cfg.Order, Page: cfg.Page.filled(), Allow: cfg.Allow, Scope: cfg.Scope, Reach: cfg.Reach, Personal: cfg.Personal,
-		Nested: cfg.Nested, Numbers: cfg.Numbers, MaxBody: cfg.MaxBody, Logger: cfg.Logger,
+		Nested: cfg.Nested, Numbers: cfg.Numbers, MaxBody: cfg.MaxBody, Browse: cfg.Browse, Logger: cfg.Logger,
 		hooks: hooksOf(cfg),
 	}
 	if o.Name == "" {
@@ -182,6 +185,9 @@ func (cfg *Config[Row]) options() options {
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.Browse.Socket == "" {
+		o.Browse.Socket = "/ws/"
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -113,6 +113,9 @@ func (l *layout) takes(a permit.Action) bool { return a == permit.Read || !l.tab
 
 // serve answers a request for the list, or for the row that key names.
 func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, key string, one bool) {
+	if e.browse(w, r, key, one) {
+		return
+	}
 	if problem := e.answer(w, r, key, one); problem != nil {
 		problem.Write(w)
 	}
@@ -129,6 +132,9 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request, key string, on
 	}
 	if !ok || !l.takes(v.action) {
 		w.Header().Set("Allow", l.allowed(one))
+		if r.Method == http.MethodOptions && l.asksAbout(r) {
+			return l.tell(w, r, key, one)
+		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
 			return nil

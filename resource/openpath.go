@@ -136,14 +136,18 @@ func (s *described) filterParameters() []any {
 		f := s.filters[name]
 		one := columnSchema(&f.column, false, s.Numbers)
 		for _, k := range f.lookups {
-			parameterName := name + "__" + string(k)
-			if k == Exact && !slices.Contains(controls, name) {
-				parameterName = name
-			}
-			parameters = append(parameters, lookupParameter(parameterName, name, k, one))
+			parameters = append(parameters, lookupParameter(parameterName(controls, name, k), name, k, one))
 		}
 	}
 	return parameters
+}
+
+// parameterName is what a URL calls a lookup of a filter.
+func parameterName(controls []string, name string, k Lookup) string {
+	if k == Exact && !slices.Contains(controls, name) {
+		return name
+	}
+	return name + "__" + string(k)
 }
 
 var lookupMeanings = map[Lookup]string{

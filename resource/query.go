@@ -50,6 +50,9 @@ func (c *call) parse() (*query, *wire.Problem) {
 	wrong := &complaints{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		texts := values[name]
+		if c.format(name, texts, wrong) {
+			continue
+		}
 		if slices.Contains(controls, name) {
 			if len(texts) > 1 {
 				wrong.add(wire.CodeBadParameter, name, "want it once, not %d times", len(texts))
@@ -140,8 +143,10 @@ func (c *call) plain() *wire.Problem {
 		return problem
 	}
 	wrong := &complaints{}
-	for name := range values {
-		wrong.add(wire.CodeUnknownParameter, name, "a single row takes no parameters")
+	for name, texts := range values {
+		if !c.format(name, texts, wrong) {
+			wrong.add(wire.CodeUnknownParameter, name, "a single row takes no parameters")
+		}
 	}
 	return wrong.problem()
 }

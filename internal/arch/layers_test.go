@@ -15,12 +15,12 @@ const module = "github.com/wakeful-dev/wakeful"
 // wakeful. A package imports only packages of lower layers. Read downwards, it
 // is the way of a change from the database to a client.
 var layers = [][]string{
-	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest", "internal/webclient"},
+	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest", "internal/webclient", "internal/accept"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"liveclient"},
 	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
 	{"internal/mark", "resource/value", "internal/dialect"},
-	{"where"},
+	{"where", "internal/browse"},
 	{"resource", "internal/auth", "internal/rules"},
 	{"source/memsource", "source/sourcetest", "readset/readsettest", "bus/bustest"},
 	{"sqldb"},

@@ -2,8 +2,9 @@ package gateway
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
+
+	"github.com/wakeful-dev/wakeful/internal/accept"
 )
 
 const eventStream = "text/event-stream"
@@ -13,38 +14,17 @@ const eventStream = "text/event-stream"
 // nothing else more. What only a wildcard allows is not asked for.
 func prefersEvents(header http.Header) bool {
 	events, other, any := 0.0, 0.0, 0.0
-	for _, value := range header["Accept"] {
-		for part := range strings.SplitSeq(value, ",") {
-			name, q := mediaRange(part)
-			switch {
-			case name == eventStream:
-				events = max(events, q)
-			case strings.HasSuffix(name, "*"):
-				any = max(any, q)
-			default:
-				other = max(other, q)
-			}
+	for name, q := range accept.Ranges(header) {
+		switch {
+		case name == eventStream:
+			events = max(events, q)
+		case strings.HasSuffix(name, "*"):
+			any = max(any, q)
+		default:
+			other = max(other, q)
 		}
 	}
 	return events > other && events >= any
-}
-
-// mediaRange reads one part of an Accept header. A quality that cannot be read
-// is none.
-func mediaRange(part string) (name string, q float64) {
-	name, parameters, _ := strings.Cut(part, ";")
-	q = 1
-	for parameter := range strings.SplitSeq(parameters, ";") {
-		key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
-		if !strings.EqualFold(strings.TrimSpace(key), "q") {
-			continue
-		}
-		var err error
-		if q, err = strconv.ParseFloat(strings.TrimSpace(value), 64); err != nil || !(q >= 0 && q <= 1) {
-			q = 0
-		}
-	}
-	return strings.ToLower(strings.TrimSpace(name)), q
 }
 
 // withoutEvents takes text/event-stream out of an Accept header: how the list
@@ -54,7 +34,7 @@ func withoutEvents(header http.Header) {
 	var left []string
 	for _, value := range header["Accept"] {
 		for part := range strings.SplitSeq(value, ",") {
-			if name, _ := mediaRange(part); name != eventStream && name != "" {
+			if name, _ := accept.Range(part); name != eventStream && name != "" {
 				left = append(left, strings.TrimSpace(part))
 			}
 		}

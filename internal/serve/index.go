@@ -25,7 +25,7 @@ type listed struct {
 func (s *Server) index(t *site) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noteOf(r.Context()).route = routeIndex
-		if !readOnly(w, r) {
+		if !readOnly(w, r) || s.browse(w, r) {
 			return
 		}
 		list := []listed{}

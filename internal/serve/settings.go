@@ -43,6 +43,7 @@ type Settings struct {
 	TLSCert        string
 	TLSKey         string
 	Insecure       bool
+	Browsable      bool
 
 	JWTSecret     string
 	JWTSecretFile string
@@ -97,6 +98,7 @@ func (s *Settings) all() []setting {
 		{name: "tls-cert", value: text(&s.TLSCert), usage: "PEM `file` of the certificate chain; read again when it changes"},
 		{name: "tls-key", value: text(&s.TLSKey), usage: "PEM `file` of its key"},
 		{name: "insecure", value: (*boolean)(&s.Insecure), usage: "serve more than this machine though nobody has to sign in"},
+		{name: "browsable", value: (*boolean)(&s.Browsable), usage: "have browsers shown pages in place of JSON: --browsable=false for none"},
 
 		{group: "Who asks", name: "jwt-secret", value: text(&s.JWTSecret), secret: true, usage: "secret of tokens signed by HS256, 32 bytes or more"},
 		{name: "jwt-secret-file", value: text(&s.JWTSecretFile), usage: "`file` with the secret of tokens signed by HS256, 32 bytes or more"},
@@ -122,7 +124,7 @@ func (s *Settings) all() []setting {
 // NewSettings returns the defaults, and puts a flag for each setting into set.
 func NewSettings(set *flag.FlagSet) *Settings {
 	s := &Settings{
-		Listen: DefaultListen, JWTLeeway: 30 * time.Second, Recheck: 30 * time.Second,
+		Listen: DefaultListen, Browsable: true, JWTLeeway: 30 * time.Second, Recheck: 30 * time.Second,
 		Operator: DefaultOperator, LogFormat: "text", LogLevel: slog.LevelInfo, Drain: 3 * time.Second,
 		given: map[string]string{}, set: set,
 	}

@@ -103,6 +103,7 @@ func (s *Server) build(now *schema.Schema) *site {
 	t.mux.Handle(root, s.index(t))
 	t.mux.Handle(root+"/{$}", s.index(t))
 	t.mux.Handle(root+"/openapi.json", s.spec(t))
+	t.mux.Handle(root+"/queryobserver/{file}", s.files(t))
 	t.mux.Handle("/", s.elsewhere(t))
 	return t
 }
@@ -115,6 +116,7 @@ func (s *Server) describe(t *site, table *rules.Table) resource.Config[resource.
 		Order: resource.Order{Default: table.Ordering, Allow: []string{resource.AllColumns}},
 		Page:  resource.Page{Size: table.PageSize, Max: table.MaxPageSize},
 		Allow: table.Allow, Reach: t.bound.Reach, Numbers: table.Numbers, Logger: s.logger,
+		Browse: resource.Browse{Off: !s.settings.Browsable, Socket: s.settings.BasePath + "/ws/", Home: s.settings.BasePath + "/api/"},
 	}
 	if len(cfg.Search) == 0 {
 		cfg.Search = []string{resource.AllColumns}
