@@ -61,6 +61,7 @@ type feed struct {
 // version is a list at one moment, as it is shown: never altered.
 type version struct {
 	items    []*item
+	key      string // the field that is the items' key
 	meta     json.RawMessage
 	epoch    string
 	seq      uint64
@@ -98,6 +99,7 @@ func (f *feed) snapshot(e *wire.Envelope) (verdict, error) {
 		return ignored, err
 	}
 	f.now.items, f.now.meta = reuse(f.now.items, items), objectOrNil(e.Meta)
+	f.now.key = e.PrimaryKey
 	f.now.epoch, f.now.seq, f.now.position = e.Epoch, e.Seq, e.Position
 	f.loaded, f.partial, f.faults = true, false, 0
 	return applied, nil

@@ -14,8 +14,9 @@ import (
 type State[T any] struct {
 	// Items in the server's order. What did not change is not decoded again.
 	Items []T
-	// Keys of the items, as text.
-	Keys []string
+	// Keys of the items, as text, and the field that they stand in.
+	Keys       []string
+	PrimaryKey string
 	// Meta is what the view says beside its list (count, next, previous), as a
 	// JSON object; nil where it says nothing.
 	Meta   json.RawMessage
@@ -136,7 +137,7 @@ func (l *List[T]) look() (State[T], <-chan struct{}) {
 func stateOf[T any](v *version, url string) State[T] {
 	state := State[T]{
 		Items: make([]T, len(v.items)), Keys: make([]string, len(v.items)),
-		Meta: v.meta, Status: v.status, Err: v.err, Position: v.position,
+		PrimaryKey: v.key, Meta: v.meta, Status: v.status, Err: v.err, Position: v.position,
 	}
 	for at, i := range v.items {
 		value, err := decode[T](i)

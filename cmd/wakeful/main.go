@@ -21,7 +21,7 @@ type verb struct {
 }
 
 func verbs() []verb {
-	return []verb{demoVerb, serveVerb, checkVerb, statusVerb, clearVerb, versionVerb}
+	return []verb{demoVerb, serveVerb, checkVerb, statusVerb, clearVerb, watchVerb, versionVerb}
 }
 
 // errUsage says that the arguments were wrong, and that it has been told.
@@ -55,8 +55,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 2
 }
 
+// exitError is an error that has an exit status of its own.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+
 func status(err error, stderr io.Writer) int {
+	var own *exitError
 	switch {
+	case errors.As(err, &own):
+		fmt.Fprintln(stderr, "wakeful:", err)
+		return own.status
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):
@@ -108,4 +120,33 @@ func parse(set *flag.FlagSet, args []string) error {
 		return errUsage
 	}
 	return nil
+}
+
+// parseWith reads the flags of a verb that takes one thing more, before them or
+// behind.
+func parseWith(set *flag.FlagSet, args []string, what string) (string, error) {
+	var one string
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		one, args = args[0], args[1:]
+	}
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return "", err
+		}
+		return "", errUsage
+	}
+	rest := set.Args()
+	if one == "" && len(rest) > 0 {
+		one, rest = rest[0], rest[1:]
+	}
+	switch {
+	case one == "":
+		fmt.Fprintf(set.Output(), "wakeful %s: %s is missing\n", set.Name(), what)
+	case len(rest) > 0:
+		fmt.Fprintf(set.Output(), "wakeful %s: unexpected %q\n", set.Name(), rest[0])
+	default:
+		return one, nil
+	}
+	set.Usage()
+	return "", errUsage
 }

@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"wakefultest", "internal/checker"},
 	{"internal/demo", "examples/nethttp", "examples/chi", "examples/resource", "internal/metrics"},
 	{"docs/tutorial/1-handler", "docs/tutorial/2-live", "docs/tutorial/3-resource", "docs/tutorial/4-rules", "docs/tutorial/5-people", "docs/tutorial/6-page"},
-	{"internal/serve"},
+	{"internal/serve", "internal/watch"},
 	{"cmd/wakeful", "bench/role"},
 	{"bench/app", "bench/index"},
 	{"bench/load", "bench/floor"},
@@ -65,6 +65,8 @@ var outside = map[string]struct {
 	"github.com/go-jose/go-jose/v4":               {[]string{"internal/auth"}, "tokens and their keys, where a mistake of ours would let anybody in"},
 	"go.yaml.in/yaml/v3":                          {[]string{"internal/yamldoc"}, "configuration files, with the line of each mistake"},
 	"github.com/prometheus/client_golang":         {[]string{"internal/metrics"}, "metrics as Prometheus and its histograms want them"},
+	"golang.org/x/term":                           {[]string{"internal/watch"}, "a terminal's size, and its keys one by one, on each system"},
+	"github.com/rivo/uniseg":                      {[]string{"internal/watch"}, "how wide a text is on a screen, sign by sign, as Unicode has it"},
 	"github.com/go-chi/chi/v5":                    {[]string{"examples/chi"}, "an example for its users"},
 }
 
