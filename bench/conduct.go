@@ -37,6 +37,7 @@ type stage struct {
 	options   options
 	bar       string // name of the first
 	folder    string // gone after the measurement
+	onServer  bool   // apps work on PostgreSQL, each on a database of its own
 	processes []*role.Process
 	load      *role.Process
 	err       error

@@ -43,6 +43,9 @@ func (s *stage) app(triggerLog bool) (p *role.Process, addr string) {
 }
 
 func (s *stage) appOf(d app.Database) (p *role.Process, addr string) {
+	if s.onServer {
+		d.URL = s.database()
+	}
 	p = s.start("app")
 	var opened app.Opened
 	s.call(p, "open", d, &opened)

@@ -51,9 +51,10 @@ type Churned struct {
 	Late      []int64 `json:"late,omitempty"`      // by how much each began after it was due
 }
 
-// Run writes. after is called when a commit has returned; nil for none.
-func (c *Churn) Run(db *sql.DB, after func(id int, score int64)) (*Churned, error) {
-	write, err := db.Prepare(ScoreWare)
+// Run writes by a statement, which is ScoreWare as the database takes it. after is
+// called when a commit has returned; nil for none.
+func (c *Churn) Run(db *sql.DB, statement string, after func(id int, score int64)) (*Churned, error) {
+	write, err := db.Prepare(statement)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/resource"
-	"github.com/wakeful-dev/wakeful/sqlite"
+	"github.com/wakeful-dev/wakeful/schema"
 	"github.com/wakeful-dev/wakeful/where"
 )
 
@@ -19,7 +19,7 @@ const Seen = 25
 
 // declare mounts the wares as resources: all of them at /wares, those that a
 // user sees at /mine.
-func declare(mux *http.ServeMux, db *sql.DB, source *sqlite.Source, d Database) error {
+func declare(mux *http.ServeMux, db *sql.DB, source schema.Catalog, d Database) error {
 	config := resource.Config[ware]{
 		DB: db, Catalog: source, Table: "ware",
 		Filters: resource.Filters{"owner": resource.Equality, "score": resource.Comparison},

@@ -15,26 +15,38 @@ import (
 	"github.com/wakeful-dev/wakeful/postgres"
 )
 
-// FillPostgres makes the table of goods as FillGoods does, and one that nobody
-// reads. Updates of goods come with the whole row before.
-func FillPostgres(ctx context.Context, url string, g Goods) error {
-	pool, err := pgxpool.New(ctx, url)
+// FillPostgres makes the tables that Fill, FillGoods and FillWares make. Updates
+// come with the whole row before.
+func FillPostgres(ctx context.Context, d Database) error {
+	pool, err := pgxpool.New(ctx, d.URL)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	wares := `CREATE INDEX ware_owner ON ware (owner, score DESC, id)`
+	if d.Wares.ByScore {
+		wares = `CREATE INDEX ware_score ON ware (score DESC, id)`
+	}
 	for _, text := range []string{
+		`CREATE TABLE item (id BIGINT PRIMARY KEY, name TEXT NOT NULL, score BIGINT NOT NULL)`,
+		fmt.Sprintf(`INSERT INTO item SELECT id, 'the item with number ' || id, id FROM generate_series(1, %d) id`, Rows),
+		`CREATE TABLE note (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body TEXT NOT NULL, stars BIGINT NOT NULL)`,
 		`CREATE TABLE good (id BIGINT PRIMARY KEY, owner BIGINT NOT NULL, price BIGINT NOT NULL, name TEXT NOT NULL, score BIGINT NOT NULL)`,
 		`CREATE INDEX good_owner ON good (owner)`,
 		`CREATE INDEX good_price ON good (price)`,
-		`ALTER TABLE good REPLICA IDENTITY FULL`,
-		`CREATE TABLE note (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body TEXT NOT NULL, stars BIGINT NOT NULL)`,
 		fmt.Sprintf(`INSERT INTO good SELECT id, (id - 1) / %[1]d + 1, 10 * ((id - 1) / %[1]d + 1), 'the good with number ' || id, id FROM generate_series(1, %[2]d) id`,
-			max(g.Each, 1), g.Rows),
+			max(d.Goods.Each, 1), d.Goods.Rows),
+		`CREATE TABLE ware (id BIGINT PRIMARY KEY, owner BIGINT NOT NULL, name TEXT NOT NULL, score BIGINT NOT NULL)`,
+		wares,
+		fmt.Sprintf(`INSERT INTO ware SELECT id, (id - 1) / %d + 1, 'the ware with number ' || id, id * 7919 %% %d * %d FROM generate_series(1::bigint, %d) id`,
+			max(d.Wares.Each, 1), places, Step, d.Wares.Rows),
+		`ALTER TABLE item REPLICA IDENTITY FULL`,
+		`ALTER TABLE good REPLICA IDENTITY FULL`,
+		`ALTER TABLE ware REPLICA IDENTITY FULL`,
 		`ANALYZE`,
 	} {
 		if _, err := pool.Exec(ctx, text); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", text, err)
 		}
 	}
 	return nil
@@ -42,7 +54,7 @@ func FillPostgres(ctx context.Context, url string, g Goods) error {
 
 // openPostgres opens the live app over a PostgreSQL database.
 func (a *app) openPostgres(d Database) (any, error) {
-	if err := FillPostgres(context.Background(), d.URL, d.Goods); err != nil {
+	if err := FillPostgres(context.Background(), d); err != nil {
 		return nil, err
 	}
 	db, source, err := postgres.Open(d.URL)
@@ -55,7 +67,13 @@ func (a *app) openPostgres(d Database) (any, error) {
 		return nil, err
 	}
 	go func() { _ = a.live.Run(context.Background()) }() // ends with the process
-	return listen(a.live.Wrap(a.handlers.Mux()))
+	mux := a.handlers.Mux()
+	if d.Wares.Rows > 0 {
+		if err := declare(mux, db, source, d); err != nil {
+			return nil, err
+		}
+	}
+	return listen(a.live.Wrap(mux))
 }
 
 // dollars caches statements as PostgreSQL takes them.

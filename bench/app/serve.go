@@ -69,8 +69,8 @@ func Verbs() map[string]role.Verb {
 		"memory":     role.Do(role.Memory),
 		"autocommit": role.Do(func(b Batch) (any, error) { return Autocommit(a.handlers.DB, b.N) }),
 		"bulk":       role.Do(func(b Batch) (any, error) { return Bulk(a.handlers.DB, b.N) }),
-		"churn":      role.Do(func(c Churn) (any, error) { return c.Run(a.handlers.DB, nil) }),
-		"slide":      role.Do(func(role.None) (any, error) { return a.slide.run(a.handlers.DB) }),
+		"churn":      role.Do(func(c Churn) (any, error) { return c.Run(a.handlers.DB, a.handlers.text(ScoreWare), nil) }),
+		"slide":      role.Do(func(role.None) (any, error) { return a.slide.run(a.handlers.DB, a.handlers.text(ScoreWare)) }),
 		"prepare": role.Do(func(s Slide) (any, error) {
 			err := a.slide.prepare(a.handlers.DB, s)
 			if err != nil {

@@ -82,8 +82,8 @@ func (s *slide) last() Last { return Last{s.writes[len(s.writes)-1].score} }
 
 // run writes, and lets others run after each write: on one core they get to it
 // as it happens.
-func (s *slide) run(db *sql.DB) (*Churned, error) {
-	write, err := db.Prepare(ScoreWare)
+func (s *slide) run(db *sql.DB, statement string) (*Churned, error) {
+	write, err := db.Prepare(statement)
 	if err != nil {
 		return nil, err
 	}

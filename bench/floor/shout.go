@@ -67,7 +67,7 @@ func (s *shout) churn(c Shouts) (any, error) {
 		}
 	}
 	seq := 0
-	return c.Run(s.db, func(id int, score int64) {
+	return c.Run(s.db, app.ScoreWare, func(id int, score int64) {
 		seq++
 		frame, _ := ws.CompileFrame(ws.NewTextFrame(fmt.Appendf(nil, message, seq, id, score))) // a Buffer takes all
 		owner := (id - 1) / s.wares.Each
