@@ -227,7 +227,7 @@ func (w *witness) await(ctx context.Context, kind string, done func() bool) erro
 		defer c.Close()
 		for {
 			switch _, err := c.Get(ctx, path); {
-			case moving(err):
+			case follow.Moving(err):
 				continue
 			case err != nil:
 				return err
@@ -260,7 +260,7 @@ func (w *witness) await(ctx context.Context, kind string, done func() bool) erro
 		defer c.Close()
 		for {
 			err := c.Connect(ctx)
-			if ended := (*follow.CloseError)(nil); errors.As(err, &ended) {
+			if ended := (*follow.CloseError)(nil); errors.As(err, &ended) || follow.Moving(err) {
 				continue // before its first event: rights have changed meanwhile
 			}
 			if err != nil {
@@ -275,18 +275,11 @@ func (w *witness) await(ctx context.Context, kind string, done func() bool) erro
 	}
 	c := follow.NewPoller(w.config())
 	for !done() {
-		if _, err := c.Poll(ctx, path, 1, ""); err != nil && !moving(err) {
+		if _, err := c.Poll(ctx, path, 1, ""); err != nil && !follow.Moving(err) {
 			return err
 		}
 	}
 	return errors.Join(c.Faults()...)
-}
-
-// moving reports whether a GET was refused because rights changed as often as
-// it was tried: it is to be sent again.
-func moving(err error) bool {
-	var refused *follow.StatusError
-	return errors.As(err, &refused) && refused.Status == http.StatusConflict && strings.Contains(refused.Body, `"scope_changed"`)
 }
 
 // TestObserversAreScopes: 500 users, who are in one of 40 sets of clubs, have 40

@@ -1,6 +1,11 @@
 package follow
 
-import "context"
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+)
 
 // again observes a list anew whose client may see other rows now: it is the
 // list of another observer, and the client's under the same URL. The events of
@@ -18,8 +23,21 @@ func (c *Client) again(list *List) {
 		}
 	case c.events.view == "":
 		url := list.URL
-		go func() { _, _ = c.Get(context.Background(), url) }() // refused: it stays ended
+		go func() {
+			for {
+				if _, err := c.Get(context.Background(), url); !Moving(err) {
+					return // refused: it stays ended
+				}
+			}
+		}()
 	}
+}
+
+// Moving reports whether a request was refused because the rights of its client
+// changed as often as they were looked at: it is to be sent again.
+func Moving(err error) bool {
+	var refused *StatusError
+	return errors.As(err, &refused) && refused.Status == http.StatusConflict && strings.Contains(refused.Body, `"scope_changed"`)
 }
 
 // renewed returns the list of a URL that is observed again, under the observer

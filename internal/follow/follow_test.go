@@ -324,6 +324,7 @@ func TestClientObservesAgain(t *testing.T) {
 		t.Errorf("the list is of %s, ended: %t", l.Observer, l.Ended)
 	}
 	p.say(`{"type":"closed","observer":"n","code":"scope_changed","detail":"observe again"}`)
+	p.say(fmt.Sprintf(`{"type":"error","id":%q,"code":"scope_changed","detail":"observe again"}`, p.hear()["id"]))
 	p.say(fmt.Sprintf(`{"type":"error","id":%q,"code":"permission_revoked","detail":"403"}`, p.hear()["id"]))
 	if err := client.Wait(within(t), func(v follow.View) bool { return l.Ended && v.Waiting() == 0 }); err != nil {
 		t.Fatal(err)

@@ -179,7 +179,7 @@ func (c *Client) snapshot(list *List, f *frame) {
 	}
 	list.answered, list.ByHTTP = true, false
 	for _, made := range c.calls {
-		made.done = made.done || made.url == list.URL
+		made.done = made.done || made.begun && made.url == list.URL
 	}
 	c.notify(list)
 	c.release()
@@ -286,4 +286,13 @@ func (c *Client) refused(f *frame) {
 		c.release()
 	}
 	made.done, made.err = true, &EndError{f.Code, f.Detail}
+	if !made.alone || f.Code != "scope_changed" {
+		return
+	}
+	for _, list := range c.lists {
+		if list.again && list.Ended && list.URL == made.url {
+			c.again(list)
+			return
+		}
+	}
 }
