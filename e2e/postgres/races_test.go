@@ -25,11 +25,11 @@ import (
 func TestRaces(t *testing.T) {
 	began := time.Now()
 	server := pgtest.Start(t)
-	w := newWorld(t, server.Database(t), 8, 24)
+	w := newWorld(t, server.Database(t), 8, 12)
 	server.Standby(t, pgtest.Set("recovery_min_apply_delay", "30ms"))
 	server.Set(t, "synchronous_standby_names", "standby")
 	w.serve(w.db.URL)
-	w.begin(3)
+	w.begin(2)
 	for n := range w.writers {
 		of := writer{number: n}
 		switch n % 6 {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -29,7 +30,16 @@ type reader struct {
 	failed  error         // the newest error, where it cannot go on at once
 
 	tables map[uint32]string
-	rows   []row // of the transaction that is being read
+	rows   []row               // of the transaction that is being read
+	parts  map[uint32][]partOf // rows of transactions that come before they have ended
+	within uint32              // the one that a part is being read of, else 0
+}
+
+// partOf is a row of a transaction that has not ended: who wrote it is that or
+// one within it.
+type partOf struct {
+	xid uint32
+	row row
 }
 
 // commit is one transaction that changed counters.
@@ -48,13 +58,16 @@ type row struct {
 // The names of what the reader has in the database.
 const bare = "bare_reader"
 
-// read starts a reader of the tables counter and large.
+// read starts a reader of the tables counter and large. It asks for what Wakeful
+// asks for, so that it is a floor: the same tables, and large transactions as they
+// grow. A server keeps the whole of one back from who does not ask for that,
+// who has all of what others commit meanwhile before it, and nothing to read.
 func read(t testing.TB, db *pgtest.DB) *reader {
 	t.Helper()
 	db.Exec(t, "CREATE PUBLICATION "+bare+" FOR TABLE counter, large",
 		fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s_%s', 'pgoutput')", bare, db.Name))
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &reader{url: db.URL + "&replication=database", cancel: cancel, ended: make(chan struct{}), tables: map[uint32]string{}}
+	r := &reader{url: db.URL + "&replication=database", cancel: cancel, ended: make(chan struct{}), tables: map[uint32]string{}, parts: map[uint32][]partOf{}}
 	go func() {
 		defer close(r.ended)
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -86,8 +99,12 @@ func (r *reader) follow(ctx context.Context, slot string) error {
 		return err
 	}
 	defer conn.Close(context.Background())
+	r.mu.Lock()
+	r.within, r.rows = 0, nil // it begins again with transactions that are not told
+	clear(r.parts)
+	r.mu.Unlock()
 	conn.Frontend().SendQuery(&pgproto3.Query{String: fmt.Sprintf(
-		"START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '1', publication_names '%s')", slot, bare)})
+		"START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '2', streaming 'on', publication_names '%s')", slot, bare)})
 	if err := conn.Frontend().Flush(); err != nil {
 		return err
 	}
@@ -141,26 +158,65 @@ func (r *reader) take(data []byte) (asked bool) {
 		}
 		return data[17] == 1
 	}
-	switch body := data[26:]; data[25] {
+	r.message(data[25], data[26:])
+	return false
+}
+
+// message reads one of the log's.
+func (r *reader) message(kind byte, body []byte) {
+	number := func(at int) uint32 { return binary.BigEndian.Uint32(body[at:]) }
+	var xid uint32
+	if r.within != 0 && (kind == 'R' || kind == 'I' || kind == 'U') {
+		xid, body = number(0), body[4:]
+	}
+	switch kind {
 	case 'R':
 		name := text(body[4:])          // the schema
 		name = text(body[5+len(name):]) // the table
-		r.tables[binary.BigEndian.Uint32(body)] = name
+		r.tables[number(0)] = name
 	case 'B':
 		r.rows = r.rows[:0]
+	case 'S':
+		r.within = number(0)
+	case 'E':
+		r.within = 0
 	case 'I', 'U':
-		if r.tables[binary.BigEndian.Uint32(body)] == "counter" {
+		switch {
+		case r.tables[number(0)] != "counter":
+		case xid != 0:
+			r.parts[r.within] = append(r.parts[r.within], partOf{xid, newRow(body[4:])})
+		default:
 			r.rows = append(r.rows, newRow(body[4:]))
 		}
-	case 'C':
-		end := binary.BigEndian.Uint64(body[9:])
-		if len(r.rows) > 0 && end > r.seen {
-			r.commits = append(r.commits, commit{end, time.Now(), append([]row(nil), r.rows...)})
+	case 'A':
+		r.undo(number(0), number(4))
+	case 'c':
+		for _, p := range r.parts[number(0)] {
+			r.rows = append(r.rows, p.row)
 		}
-		r.rows = r.rows[:0]
-		r.news(end)
+		delete(r.parts, number(0))
+		r.commit(binary.BigEndian.Uint64(body[13:]))
+	case 'C':
+		r.commit(binary.BigEndian.Uint64(body[9:]))
 	}
-	return false
+}
+
+// commit takes the rows as those of a transaction whose record ends there.
+func (r *reader) commit(end uint64) {
+	if len(r.rows) > 0 && end > r.seen {
+		r.commits = append(r.commits, commit{end, time.Now(), append([]row(nil), r.rows...)})
+	}
+	r.rows = r.rows[:0]
+	r.news(end)
+}
+
+// undo forgets what a transaction wrote, or one within it.
+func (r *reader) undo(xid, part uint32) {
+	if xid == part {
+		delete(r.parts, xid)
+		return
+	}
+	r.parts[xid] = slices.DeleteFunc(r.parts[xid], func(p partOf) bool { return p.xid == part })
 }
 
 func (r *reader) news(at uint64) {
