@@ -18,8 +18,9 @@ import (
 type Browse struct {
 	// Off: browsers are answered with JSON.
 	Off bool
-	// Socket is wakeful.Config.SocketPrefix, as clients see it. Default "/ws/".
-	Socket string
+	// Socket and Prefix are wakeful.Config.SocketPrefix and Prefix, as clients see
+	// them. Default "/ws/" and "/api/queryobserver".
+	Socket, Prefix string
 	// Home is the URL under which the resources of other tables are, each by
 	// the name of its table, as "/api/": what a row refers to is a link then.
 	Home string
@@ -43,7 +44,7 @@ func (e *endpoint) browse(w http.ResponseWriter, r *http.Request, key string, on
 	if !accept.HTML(r.Header) || r.URL.Query().Has(formatParameter) && e.layout.Load().formats() {
 		return false
 	}
-	page := browse.Page{Kind: browse.List, Title: e.Name, Socket: e.Browse.Socket, Home: e.Browse.Home}
+	page := browse.Page{Kind: browse.List, Title: e.Name, Socket: e.Browse.Socket, Prefix: e.Browse.Prefix, Home: e.Browse.Home}
 	if one {
 		page.Kind = browse.Row
 	}

@@ -189,6 +189,9 @@ func (cfg *Config[Row]) options() options {
 	if o.Browse.Socket == "" {
 		o.Browse.Socket = "/ws/"
 	}
+	if o.Browse.Prefix == "" {
+		o.Browse.Prefix = "/api/queryobserver"
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

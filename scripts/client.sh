@@ -20,6 +20,9 @@ bundle() {
 	mkdir -p "$1/internal/webclient"
 	esbuild client/core/src/index.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
 		--log-level=warning --outfile="$1/internal/webclient/wakeful.js"
+	NODE_PATH=client/node_modules esbuild internal/demo/app/board.tsx --bundle --minify --format=esm --target=es2022 --jsx=automatic \
+		--define:process.env.NODE_ENV='"production"' --alias:@wakeful/client=./client/core/src/index.ts --alias:@wakeful/react=./client/react/src/index.ts \
+		--legal-comments=eof --log-level=warning --outfile="$1/internal/demo/page/board.js"
 }
 
 if [ "${1-}" = bundle ]; then
@@ -39,6 +42,9 @@ for package in client/*/package.json; do
 		attw --pack . --profile esm-only --format ascii
 	)
 done
+
+printf -- '-- internal/demo/app\n'
+tsc -p internal/demo/app
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT

@@ -14,9 +14,9 @@ export class Window {
       const expected = w.offline && /WebSocket connection|ERR_CONNECTION/.test(message.text());
       if (['error', 'warning'].includes(message.type()) && !expected) w.faults.push(`console: ${message.text()}`);
     });
+    await w.page.addInitScript(watchWholeness);
     await w.page.goto(url);
     await w.live();
-    await w.page.evaluate(watchWholeness);
     return w;
   }
 
@@ -32,15 +32,15 @@ export class Window {
     return this.page.locator('.ticket', { hasText: title });
   }
 
-  // shows resolves when every list of the window equals a plain GET and is drawn.
+  // shows resolves when every list of the window equals a plain GET.
   async shows(server) {
     const urls = await this.page.evaluate(() => Object.values(window.board.followed).map((list) => list.url));
     const wanted = {};
     for (const url of urls) wanted[url] = JSON.stringify(await server.get(url));
-    const equal = (wanted) => window.board.live.changed.size === 0 && Object.values(window.board.followed).every((list) => JSON.stringify(list.rows.map((row) => row.item)) === wanted[list.url]);
+    const equal = (wanted) => Object.values(window.board.followed).every(({ url, state }) => JSON.stringify(state.items) === wanted[url]);
     await this.page.waitForFunction(equal, wanted).catch(async (error) => {
-      const held = await this.page.evaluate(() => Object.values(window.board.followed).map((list) => [list.url, JSON.stringify(list.rows.map((row) => row.item)), list.error]));
-      const wrong = held.filter(([url, rows]) => rows !== wanted[url]).map(([url, rows, said]) => `${url} ${said}\n  held ${rows}\n  want ${wanted[url]}`);
+      const held = await this.page.evaluate(() => Object.values(window.board.followed).map(({ url, state }) => [url, JSON.stringify(state.items), state.error?.message]));
+      const wrong = held.filter(([url, items]) => items !== wanted[url]).map(([url, items, said]) => `${url} ${said}\n  held ${items}\n  want ${wanted[url]}`);
       throw new Error(`lists differ from a plain GET:\n${wrong.join('\n')}`, { cause: error });
     });
   }
@@ -61,21 +61,40 @@ export class Window {
   }
 }
 
-// watchWholeness runs in the page: wherever the server says that all lists
-// show one commit, the count of each column is the number of its cards.
+// watchWholeness runs in the page before anything else: wherever the server says
+// that all lists show one commit, the count of each column is the number of its
+// rows; and of its cards, once they are drawn and nothing has come since.
 function watchWholeness() {
-  const { live, followed } = window.board;
-  const seen = (window.wholeness = { whole: 0, torn: [] });
-  const before = live.tell.progress;
-  live.tell.progress = (frame) => {
-    before(frame);
-    const lists = Object.values(followed);
-    if (!frame.whole || frame.behind?.length || lists.some((list) => !list.known)) return;
+  const seen = (window.wholeness = { whole: 0, drawn: 0, torn: [] });
+  let heard = 0; // frames
+  const check = (position, of) => {
+    const { client, followed } = window.board;
+    const counts = client.live(followed.counts.url).get().items;
+    for (const { status, tickets } of counts) {
+      const has = of(status, client.live(followed[status].url).get().items.length);
+      if (has !== tickets) seen.torn.push(`${position}: ${status} counts ${tickets}, has ${has}`);
+    }
+  };
+  const progress = (frame) => {
+    const now = heard;
+    const live = () => window.board && Object.values(window.board.followed).every(({ url }) => window.board.client.live(url).get().status === 'live');
+    if (!live()) return;
     seen.whole++;
-    for (const { item } of followed.counts.rows) {
-      const cards = document.querySelectorAll(`[data-status=${item.status}] .ticket`).length;
-      const rows = followed[item.status].rows.length;
-      if (rows !== item.tickets || cards !== rows) seen.torn.push(`${frame.position}: ${item.status} counts ${item.tickets}, has ${rows} rows, ${cards} cards`);
+    check(frame.position, (_, rows) => rows);
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => { // React has drawn it
+      if (now !== heard || !live()) return;
+      seen.drawn++;
+      check(frame.position, (status) => document.querySelectorAll(`[data-status=${status}] .ticket`).length);
+    })));
+  };
+  window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      queueMicrotask(() => this.addEventListener('message', ({ data }) => { // behind the client's own: it has taken the frame
+        const frame = JSON.parse(data);
+        heard++;
+        if (frame.type === 'progress' && frame.whole && !frame.behind?.length) progress(frame);
+      }));
     }
   };
 }

@@ -44,20 +44,21 @@ const (
 )
 
 // Page is one of them. Addresses are relative to the one that was asked for,
-// which proxies may have made another than clients see; only Socket and Home
-// begin at the root.
+// which proxies may have made another than clients see; only Socket,
+// Prefix and Home begin at the root.
 type Page struct {
 	Kind  Kind
 	Title string
 	// Files is the folder of the page's files, List the address of the list.
 	Files, List string
-	// Socket is the route of sockets. Home is where all resources are listed,
+	// Socket is the route of sockets, Prefix that of the server's own requests.
+	// Home is where all resources are listed,
 	// each by the name of its table; "": nowhere.
-	Socket, Home string
+	Socket, Prefix, Home string
 }
 
 var shell = template.Must(template.New("shell").Parse(`<!doctype html>
-<html lang="en" data-kind="{{.Kind}}" data-title="{{.Title}}" data-list="{{.List}}" data-socket="{{.Socket}}" data-home="{{.Home}}">
+<html lang="en" data-kind="{{.Kind}}" data-title="{{.Title}}" data-list="{{.List}}" data-socket="{{.Socket}}" data-prefix="{{.Prefix}}" data-home="{{.Home}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -13,7 +13,7 @@ const hostile = `"><script>alert(1)</script><a b='`
 // TestNothingBecomesHTML: a name of a table, or an address, ends no attribute.
 func TestNothingBecomesHTML(t *testing.T) {
 	w := httptest.NewRecorder()
-	Page{Kind: List, Title: hostile, Files: "./" + hostile + "/", List: "./" + hostile, Socket: hostile, Home: hostile}.Serve(w, httptest.NewRequest("GET", "/", nil))
+	Page{Kind: List, Title: hostile, Files: "./" + hostile + "/", List: "./" + hostile, Socket: hostile, Prefix: hostile, Home: hostile}.Serve(w, httptest.NewRequest("GET", "/", nil))
 	body := w.Body.String()
 	if strings.Contains(body, "<script>alert") || strings.Contains(body, "<a b=") || strings.Count(body, "<script") != 1 {
 		t.Errorf("a text became HTML:\n%s", body)

@@ -3,12 +3,17 @@
 // It is written as anybody would write it with net/http and database/sql: a
 // handler for each list, hand-written SQL, plain writes that announce nothing.
 // The one line that makes a list live is wakeful.Observable on its route, in
-// Handler. The page beside it speaks protocol version 2 with no library.
+// Handler. The page, in app/, is React over @wakeful/react, built into
+// page/board.js by scripts/client.sh; plain.html beside it is a page without a
+// build, over the client as one script.
 package demo
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/base64"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -62,18 +67,37 @@ func (b *Board) Handler() http.Handler {
 	if err != nil {
 		panic(err) // the folder is embedded above
 	}
-	mux.Handle("GET /", safely(http.FileServerFS(files)))
+	mux.Handle("GET /wakeful.js", wakeful.Script())
+	mux.Handle("GET /", safely("", http.FileServerFS(files)))
+	mux.Handle("GET /plain.html", safely(hashOf(files, "plain.html"), http.FileServerFS(files)))
 	// A page of another site may not write with the visitor's browser.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// safely forbids the page everything that it does not need.
-func safely(next http.Handler) http.Handler {
+// safely forbids the page everything that it does not need. A script that is
+// written into it is allowed by its hash.
+func safely(script string, next http.Handler) http.Handler {
+	policy := "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+	if script != "" {
+		policy += "; script-src 'self' '" + script + "'"
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// hashOf is that of the script that is written into a page.
+func hashOf(files fs.FS, name string) string {
+	text, err := fs.ReadFile(files, name)
+	_, after, begins := bytes.Cut(text, []byte(`<script type="module">`))
+	script, _, ends := bytes.Cut(after, []byte("</script>"))
+	if err != nil || !begins || !ends {
+		panic("demo: " + name + " has no script") // it is embedded above
+	}
+	sum := sha256.Sum256(script)
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -19,7 +19,7 @@ func (s *Server) browse(w http.ResponseWriter, r *http.Request) bool {
 	base := s.settings.BasePath
 	browse.Page{
 		Kind: browse.Index, Title: s.settings.databaseName(),
-		Files: base + "/api/queryobserver/", List: base + "/api/", Socket: base + "/ws/", Home: base + "/api/",
+		Files: base + "/api/queryobserver/", List: base + "/api/", Socket: base + "/ws/", Prefix: base + "/api/queryobserver", Home: base + "/api/",
 	}.Serve(w, r)
 	return true
 }

@@ -20,7 +20,7 @@ func TestBrowsable(t *testing.T) {
 		if w.Code != 200 || !strings.HasPrefix(body, "<!doctype html>") || w.Header().Get("Vary") != "Accept" || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s of a browser: %d %v %.60s", target, w.Code, w.Header(), body)
 		}
-		if !strings.Contains(body, `data-socket="/shop/ws/"`) || !strings.Contains(body, `data-home="/shop/api/"`) {
+		if !strings.Contains(body, `data-socket="/shop/ws/"`) || !strings.Contains(body, `data-home="/shop/api/"`) || !strings.Contains(body, `data-prefix="/shop/api/queryobserver"`) {
 			t.Errorf("%s does not say where sockets are: %s", target, body)
 		}
 		if w := get(off, "GET", target, "Accept", browser); !strings.HasPrefix(w.Body.String(), "{") || w.Header().Get("Vary") != "" {

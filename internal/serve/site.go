@@ -110,13 +110,14 @@ func (s *Server) build(now *schema.Schema) *site {
 
 // describe is a table as a resource.
 func (s *Server) describe(t *site, table *rules.Table) resource.Config[resource.Record] {
+	base := s.settings.BasePath
 	cfg := resource.Config[resource.Record]{
 		DB: s.db, Catalog: s.source, Table: table.Name, Key: table.Key, Hidden: table.Hidden, ReadOnly: table.ReadOnly,
 		Filters: filters(t, table), Search: table.Search,
 		Order: resource.Order{Default: table.Ordering, Allow: []string{resource.AllColumns}},
 		Page:  resource.Page{Size: table.PageSize, Max: table.MaxPageSize},
 		Allow: table.Allow, Reach: t.bound.Reach, Numbers: table.Numbers, Logger: s.logger,
-		Browse: resource.Browse{Off: !s.settings.Browsable, Socket: s.settings.BasePath + "/ws/", Home: s.settings.BasePath + "/api/"},
+		Browse: resource.Browse{Off: !s.settings.Browsable, Socket: base + "/ws/", Prefix: base + "/api/queryobserver", Home: base + "/api/"},
 	}
 	if len(cfg.Search) == 0 {
 		cfg.Search = []string{resource.AllColumns}

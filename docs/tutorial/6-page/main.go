@@ -115,6 +115,7 @@ func main() {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: r.PathValue("session"), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.Handle("GET /wakeful.js", wakeful.Script())
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(page)

@@ -13,7 +13,7 @@ export const token = {
   },
 };
 
-export const client = createClient({ base: location.href, socketPath: page.socket, token: token.get });
+export const client = createClient({ base: location.href, socketPath: page.socket, prefix: page.prefix, token: token.get });
 
 // Headers that an app may want to see of its own pages, from cookies that say so.
 const proofs = [['csrftoken', 'X-CSRFToken'], ['XSRF-TOKEN', 'X-XSRF-TOKEN'], ['csrf_token', 'X-CSRF-Token']];
