@@ -58,6 +58,10 @@ type Changes struct {
 	// List is the list after Ops. It does not cross between processes; who
 	// lacks it applies Ops to the list before.
 	List *diff.List `json:"-"`
+	// Seen is when the server saw the first change that it tells of, Unix
+	// nanoseconds, 0 where no change caused it. It is for measuring, and does not
+	// cross between processes either.
+	Seen int64 `json:"-"`
 }
 
 // Progress says how far a session's stream has come.

@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"change", "diff", "schema", "permit", "internal/arch", "internal/planted", "internal/yamldoc", "internal/pgtest", "internal/webclient", "internal/accept"},
 	{"source", "predicate", "wire", "internal/follow"},
 	{"liveclient"},
-	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm"},
+	{"readset", "bus", "internal/event", "internal/memory", "internal/ivm", "internal/inspect"},
 	{"internal/mark", "resource/value", "internal/dialect"},
 	{"where", "internal/browse"},
 	{"resource", "internal/auth", "internal/rules"},

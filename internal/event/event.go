@@ -40,6 +40,13 @@ const (
 	PlanDropped                  // the plan of a view does not give its answer: its lists are evaluated
 	Audited                      // a list that was kept by steps was read again and compared
 	AuditDiffered                // … and was not what the database gives
+
+	// Of these only the counts are known: they happen too often to be told of.
+
+	Committed // a transaction was taken in
+	Touched   // an observer reads something that one changed
+	DiffMade  // a list has changed
+	DiffSent  // a diff was handed to a client's connection
 	kinds
 )
 
@@ -48,6 +55,7 @@ var names = [kinds]string{
 	"result large", "view misread", "source lost", "source back", "session opened", "session ended",
 	"socket opened", "socket closed", "refused", "snapshot sent",
 	"stepped", "read", "batch read", "read failed", "plan dropped", "audited", "audit differed",
+	"committed", "touched", "diff made", "diff sent",
 }
 
 func (k Kind) String() string { return names[k] }
@@ -138,6 +146,9 @@ func (r *Recorder) Record(e Event) {
 		r.listen(e)
 	}
 }
+
+// Add counts what is only counted.
+func (r *Recorder) Add(k Kind, n int) { r.counts[k].Add(uint64(n)) }
 
 // Counts returns how often each kind of event has happened, by its name.
 func (r *Recorder) Counts() map[string]uint64 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
+	"github.com/wakeful-dev/wakeful/internal/inspect"
 )
 
 // Question says what is to be explained.
@@ -130,8 +131,10 @@ type Kept struct {
 	Subscribers int `json:"subscribers"`
 }
 
-// Run is one evaluation, or one read of the rows.
+// Run is one evaluation, one read of the rows, or one step; steps only of the
+// time in which somebody inspected the server.
 type Run struct {
+	Did   string `json:"did"`   // evaluate, read, step
 	Cause string `json:"cause"` // first, change, again, retry, poll, until, restart, unknown, audit
 	// Read is why the rows were read, "" where the view ran.
 	Read string `json:"read,omitempty"`
@@ -147,8 +150,16 @@ type Run struct {
 	// Latency is the time from when the first change was seen to its end.
 	Latency time.Duration `json:"latency_ns,omitempty"`
 	Ops     int           `json:"ops"`            // of the diff that it gave
+	Bytes   int           `json:"bytes"`          // of the diff, about
 	Code    string        `json:"code,omitempty"` // why it gave none
 }
+
+// What was done.
+const (
+	Evaluate = "evaluate" // the view ran
+	ReadRows = "read"     // its rows were read
+	Step     = "step"     // a transaction was taken in from the rows that it changed
+)
 
 // Causes of runs.
 const (
@@ -168,6 +179,8 @@ type Change struct {
 	Position change.Position `json:"position,omitempty"`
 	Seen     time.Time       `json:"seen,omitzero"`
 	Touches  bool            `json:"touches"`
+	// Tables says what it did to which tables; its rows are hashed.
+	Tables []inspect.Table `json:"tables,omitempty"`
 	// Own says that an evaluation of the observer itself has written it: then
 	// it does not run again.
 	Own     bool              `json:"own,omitempty"`

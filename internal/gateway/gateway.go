@@ -44,6 +44,7 @@ import (
 	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/inspect"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -78,6 +79,7 @@ type Gateway struct {
 	leaving  chan struct{} // closed with closing: what waits long ends
 	stale    bool          // sessions were told that the worker is silent
 
+	latency   inspect.Histogram // of diffs, from the change seen to the connection
 	progress  atomic.Pointer[progress]
 	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
 	lostSwept time.Time

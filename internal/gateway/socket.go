@@ -65,6 +65,7 @@ type socket struct {
 	nextBeat time.Time
 	barriers []barrier
 	filled   uint64 // session.sent when the stream was filled last
+	filling  int64  // when it is being filled, Unix nanoseconds
 
 	peer *peer  // of the handshake, then of the reader alone
 	who  *claim // likewise; nil while refused

@@ -196,6 +196,7 @@ func (s *session) fillV1(sub *sub, buf []byte) (out, direct []byte, done bool) {
 		bytes, messages := b.framesV1()
 		sub.at = e
 		s.paid(sub, b.cost)
+		s.delivered(b)
 		if messages == 0 {
 			continue
 		}

@@ -50,6 +50,7 @@ func (s *session) nextV2(k coding, sub *sub) []byte {
 		if b := e.body.Load(); b != nil && e.restart == "" {
 			sub.at = e
 			s.paid(sub, b.cost)
+			s.delivered(b)
 			s.newest = later(s.newest, b.changes.Position)
 			return sub.misled(k, e, b.frameV2(k))
 		}

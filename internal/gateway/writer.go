@@ -216,6 +216,9 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 	if s.socket != c || !c.started {
 		return buf, nil
 	}
+	if len(s.ready) > 0 {
+		c.filling = time.Now().UnixNano()
+	}
 	// Loaded before the last look at ready: what it covers was marked before.
 	p := s.gateway.progress.Load()
 	s.unsure = false

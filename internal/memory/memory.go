@@ -142,6 +142,16 @@ func (a *Account) Hold(kind Kind, key any, size func() int) (stamp uint64) {
 	return r.stamp
 }
 
+// Held is what a thing was counted with, 0 where it is not.
+func (a *Account) Held(key any) int {
+	if a == nil || key == nil {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.held[key].bytes
+}
+
 // Drop takes one user from a thing.
 func (a *Account) Drop(key any) {
 	if a == nil || key == nil {

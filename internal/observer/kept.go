@@ -22,7 +22,7 @@ func (v *Verdict) keep(o *Outcome) {
 	}
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			v.Kept, v.Unkept = nil, fmt.Sprintf("its plan panicked: %v\n%s", panicked, debug.Stack())
+			v.Kept, v.Unkept, v.Fault = nil, "its plan panicked", fmt.Sprintf("%v\n%s", panicked, debug.Stack())
 		}
 	}()
 	k := o.Kept
@@ -36,7 +36,7 @@ func (v *Verdict) keep(o *Outcome) {
 	}
 	result, err := ivm.New(k.Plan, k.Rows)
 	if err != nil {
-		v.Unkept = err.Error()
+		v.Unkept, v.Fault = "its plan makes no list of its rows", err.Error()
 		return
 	}
 	items := result.Items()

@@ -25,6 +25,8 @@ type Verdict struct {
 	// why the plan that the route gave does not.
 	Kept   *ivm.Result
 	Unkept string
+	// Fault is what the log is told beside it: it may have values in it.
+	Fault string
 	// Response is the view's own answer, to be passed through: nothing can be
 	// observed in it.
 	Response *bus.Response

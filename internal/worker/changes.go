@@ -51,7 +51,7 @@ func (w *Worker) restart(from change.Position) {
 	if w.streaming {
 		return
 	}
-	w.streaming = true
+	w.streaming, w.lost = true, time.Time{}
 	w.cfg.Events.Record(event.Event{Kind: event.SourceBack})
 	for _, o := range w.observers {
 		w.suspect(o, change.Commit{}, false)
@@ -76,7 +76,7 @@ func (w *Worker) moveTo(at change.Position) {
 }
 
 func (w *Worker) sourceLost(err error) {
-	w.streaming = false
+	w.streaming, w.lost = false, time.Now()
 	w.cfg.Events.Record(event.Event{Kind: event.SourceLost, Detail: err.Error()})
 }
 
@@ -89,6 +89,7 @@ func (w *Worker) note(c *change.Changeset) {
 	now := time.Now()
 	w.noted = now.UnixNano()
 	w.kept.add(c, now)
+	w.cfg.Events.Add(event.Committed, 1)
 	if w.round == nil && len(w.running) == 0 && (!w.pins.under() || planted.Is(planted.PinForgotten)) {
 		w.recent.restart(c.Position) // every later snapshot has it
 	} else {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/explain"
+	"github.com/wakeful-dev/wakeful/internal/inspect"
 	"github.com/wakeful-dev/wakeful/internal/observer"
 )
 
@@ -26,6 +27,7 @@ type account struct {
 	list          *observer.List
 	own           func(int) bool
 	changes       []explain.Seen
+	marks         *inspect.Marks
 }
 
 // Explain gives the account of one observer.
@@ -43,6 +45,9 @@ func (w *Worker) Explain(ctx context.Context, q explain.Question) (*explain.Expl
 		if err != nil {
 			answers <- answer{err: err}
 			return
+		}
+		if !w.lookedAt.IsZero() {
+			w.keepTimeline(o, true)
 		}
 		answers <- answer{account: w.account(o)}
 	})
@@ -87,8 +92,8 @@ func (w *Worker) named(id string) (*live, error) {
 // account copies what an explanation is made of.
 func (w *Worker) account(o *live) *account {
 	a := &account{
-		reads: o.reads, newest: o.shrunk, understood: o.understood, list: o.List(), changes: w.kept.newest(),
-		Explanation: explain.Explanation{Observer: o.ID, View: o.viewName(), URL: o.Request.URL, Position: w.processed, Runs: o.ran.newest()},
+		reads: o.reads, newest: o.shrunk, understood: o.understood, list: o.List(), changes: w.kept.newest(), marks: w.marks,
+		Explanation: explain.Explanation{Observer: o.ID, View: o.viewName(), URL: o.Request.URL, Position: w.processed, Runs: o.told()},
 	}
 	own := slices.Clone(o.own)
 	a.own = func(i int) bool { return slices.ContainsFunc(own, a.changes[i].Set.WrittenAs) }
@@ -97,13 +102,9 @@ func (w *Worker) account(o *live) *account {
 		if a.rows = p.reads; p.held {
 			a.rows = heldReads(p)
 		}
-		k.Steps, k.Reads, k.Reason = p.steps, p.loads, p.last
+		k.Steps, k.Reads = p.steps, p.loads
 	}
-	if k.How = "evaluate"; o.steppable() {
-		k.How = "step"
-	} else if o.planned != nil {
-		k.Reason = o.planned.why
-	}
+	k.How, k.Reason = o.how()
 	k.Every, k.Until, k.Next = o.every, o.until, o.nextPoll
 	k.Least, k.NotBefore, k.Cost, k.Evaluations = w.cfg.MinInterval, o.notBefore, o.cost, o.runCount
 	if o.View != nil {
@@ -141,6 +142,7 @@ func (a *account) explain(q explain.Question) *explain.Explanation {
 	for i, seen := range a.changes {
 		c := explain.OfChange(all, seen, q.Values)
 		c.Own = a.own(i)
+		c.Tables, _ = a.marks.Tables(seen.Set)
 		e.Changes = append(e.Changes, c)
 	}
 	if q.Change != nil {

@@ -25,7 +25,8 @@ type kept struct {
 
 type keptSet struct {
 	explain.Seen
-	bytes int
+	bytes   int
+	touched int // observers that read what it changed
 }
 
 func (k *kept) add(c *change.Changeset, seen time.Time) {
@@ -42,7 +43,7 @@ func (k *kept) add(c *change.Changeset, seen time.Time) {
 		k.first = (k.first + 1) % maxKept
 		k.n--
 	}
-	k.sets[(k.first+k.n)%maxKept] = keptSet{explain.Seen{Set: c, At: seen}, size}
+	k.sets[(k.first+k.n)%maxKept] = keptSet{Seen: explain.Seen{Set: c, At: seen}, bytes: size}
 	k.n++
 	k.bytes += size
 }
@@ -54,6 +55,25 @@ func (k *kept) newest() []explain.Seen {
 		list[i] = k.sets[(k.first+k.n-1-i)%maxKept].Seen
 	}
 	return list
+}
+
+// newestSets is newest with what is known of each.
+func (k *kept) newestSets() []keptSet {
+	list := make([]keptSet, k.n)
+	for i := range list {
+		list[i] = k.sets[(k.first+k.n-1-i)%maxKept]
+	}
+	return list
+}
+
+// touch notes how many observers the newest changeset touched, if it is kept.
+func (k *kept) touch(c *change.Changeset, observers int) {
+	if k.n == 0 {
+		return
+	}
+	if last := &k.sets[(k.first+k.n-1)%maxKept]; last.Set == c {
+		last.touched = observers
+	}
 }
 
 // sizeOf is roughly what a changeset takes in memory, in bytes.

@@ -43,7 +43,11 @@ type live struct {
 	// trigger is what made it dirty first, ran its newest runs: for people.
 	trigger trigger
 	ran     ranLog
-	echoes  int // runs in a row that gave nothing and were caused by runs alone
+	// timeline has its newest steps, nil where nobody inspects.
+	timeline *timeline
+	touched  uint64        // the changeset that touched it last
+	spent    time.Duration // on all runs and reads, and on steps that were timed
+	echoes   int           // runs in a row that gave nothing and were caused by runs alone
 
 	shrunk  []affected.Dependency // what a run read, less than reads
 	shrinks int                   // how many runs in a row read just that

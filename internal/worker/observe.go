@@ -212,6 +212,7 @@ func (w *Worker) drop(o *live) {
 	delete(w.polled, o)
 	delete(w.idle, o)
 	delete(w.asking, o)
+	delete(w.timelines, o)
 	w.cfg.Events.Record(event.Event{Kind: event.ObserverEnded, View: o.viewName(), Observer: short(o.ID)})
 }
 
@@ -230,11 +231,16 @@ func (w *Worker) close(o *live, code wire.Code, detail string) {
 func (w *Worker) Clear() {
 	w.inbox.put(func() {
 		for _, o := range w.observers {
-			w.answerAll(o, &bus.Observed{Problem: &wire.Problem{Status: http.StatusServiceUnavailable,
-				Code: wire.CodeCleared, Title: "Cleared", Detail: "the observers were cleared; ask again"}})
-			w.close(o, wire.CodeCleared, "the observers were cleared; observe again")
+			w.clear(o)
 		}
 	})
+}
+
+// clear ends one of them.
+func (w *Worker) clear(o *live) {
+	w.answerAll(o, &bus.Observed{Problem: &wire.Problem{Status: http.StatusServiceUnavailable,
+		Code: wire.CodeCleared, Title: "Cleared", Detail: "the list was cleared; ask again"}})
+	w.close(o, wire.CodeCleared, "the list was cleared; observe again")
 }
 
 // answerAll gives all who wait the same answer.

@@ -35,19 +35,20 @@ type planned struct {
 	rights    []affected.Dependency // what anybody's rights may rest on, where it is shared
 	arguments *query.Arguments
 
-	at      standing            // how far the list was stepped
-	read    string              // why rows are to be read where the observer is dirty; "": the view has to run
-	last    string              // the newest reason of that kind, for people
-	queue   []*change.Changeset // what is to be stepped later: of each the changes that touch
-	held    bool                // the index knows which rows result holds
-	queued  []string            // keys of rows of queue, which it takes to be held
-	lost    bool                // the queue did not hold all that came since the rows were to be read
-	hits    []int               // of the changeset that is being taken in
-	bytes   int                 // of result, as counted
-	cost    int64               // nanoseconds that its share of a read takes, smoothed
-	steps   uint64
-	audited uint64 // steps that the auditor has seen
-	loads   uint64 // reads
+	at       standing            // how far the list was stepped
+	read     string              // why rows are to be read where the observer is dirty; "": the view has to run
+	last     string              // the newest reason of that kind, for people
+	queue    []*change.Changeset // what is to be stepped later: of each the changes that touch
+	queuedAt int64               // when the oldest of queue was seen
+	held     bool                // the index knows which rows result holds
+	queued   []string            // keys of rows of queue, which it takes to be held
+	lost     bool                // the queue did not hold all that came since the rows were to be read
+	hits     []int               // of the changeset that is being taken in
+	bytes    int                 // of result, as counted
+	cost     int64               // nanoseconds that its share of a read takes, smoothed
+	steps    uint64
+	audited  uint64 // steps that the auditor has seen
+	loads    uint64 // reads
 
 	usedUp bool      // the next read is for a reserve that is used up
 	wider  int       // the reserve of the newest read, 0 for the usual one
@@ -150,7 +151,11 @@ func (w *Worker) proven(o *live, v *observer.Verdict) *ivm.Result {
 	switch {
 	case v.Unkept != "":
 		p.proven, known.differed = false, true
-		w.accusePlan(o, v.Unkept)
+		why := v.Unkept
+		if v.Fault != "" {
+			why += ": " + v.Fault
+		}
+		w.accusePlan(o, why)
 	case v.Kept == nil:
 	case v.List.Items.Len() > 0:
 		p.proven, known.given = true, true

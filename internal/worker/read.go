@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful/change"
+	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/internal/event"
 	"github.com/wakeful-dev/wakeful/internal/ivm"
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -200,15 +201,17 @@ func (w *Worker) finishRead(r *run, b *batch, i int, err error) {
 	}
 	p := o.planned
 	p.loads++
-	o.paceRead(b.ended.Sub(r.began)/time.Duration(len(b.runs)), b.ended)
+	share := b.ended.Sub(r.began) / time.Duration(len(b.runs))
+	o.spent += share
+	o.paceRead(share, b.ended)
 	if err != nil {
 		w.readFailed(o, r, err)
 		return
 	}
 	v := &b.verdicts[i]
 	w.cfg.Events.Record(event.Event{Kind: event.Read, View: o.viewName(), Observer: short(o.ID), Items: o.Len(), Detail: r.read})
-	o.rememberRead(r, len(v.Ops), "")
-	if v.Read != "" || !w.show(o, r, v.Ops, r.snapshot.Position()) {
+	o.rememberRead(r, v.Ops, "")
+	if v.Read != "" || !w.show(o, r, v.Ops, r.snapshot.Position(), r.trigger.seen) {
 		w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
 		return
 	}
@@ -233,10 +236,10 @@ func (w *Worker) readFailed(o *live, r *run, err error) {
 	} else {
 		w.cfg.Events.Record(event.Event{Kind: event.ReadFailed, View: o.viewName(), Observer: short(o.ID), Detail: err.Error()})
 	}
-	o.rememberRead(r, 0, code)
+	o.rememberRead(r, nil, code)
 	w.doubt(o, change.Commit{})
 	w.markDirty(o, trigger{kind: byRetry, by: commitAt(r.since)})
-	o.planned.read, o.planned.last = "", err.Error()
+	o.planned.read, o.planned.last = "", "its rows could not be read: the log says why"
 }
 
 // paceRead says when it may be read next. What costs more than a millisecond
@@ -255,10 +258,10 @@ func (o *live) paceRead(share time.Duration, ended time.Time) {
 }
 
 // rememberRead notes a read that has ended.
-func (o *live) rememberRead(r *run, ops int, code string) {
+func (o *live) rememberRead(r *run, ops []diff.Op, code string) {
 	o.ran.add(ran{
 		cause: r.trigger.by.Position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind, code: code, read: r.read,
 		began: r.began.UnixNano(), seen: r.trigger.seen, took: uint32(min(time.Since(r.began).Microseconds(), 1<<32-1)),
-		ops: uint32(ops), changes: uint16(min(len(r.causes.commits), 1<<16-1)),
+		ops: uint32(len(ops)), bytes: uint32(bytesOf(ops)), changes: uint16(min(len(r.causes.commits), 1<<16-1)),
 	})
 }

@@ -49,6 +49,7 @@ func (w *Worker) step(now time.Time) time.Duration {
 	next = earlier(next, w.report(now))
 	next = earlier(next, w.sweep(now))
 	next = earlier(next, w.watchMemory(now))
+	next = earlier(next, w.neglect(now))
 	if next.IsZero() {
 		return time.Minute
 	}

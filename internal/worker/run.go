@@ -132,6 +132,7 @@ func (w *Worker) finish(r *run, outcome *observer.Outcome, v *observer.Verdict, 
 		return
 	}
 	o.runCount++
+	o.spent += outcome.Took
 	w.disown(o, outcome.Commits)
 	w.clearSuspects(o)
 	o.pace(w.cfg.MinInterval, r.began, ended)
@@ -197,6 +198,8 @@ func (w *Worker) begin(o *live, r *run, outcome *observer.Outcome, v *observer.V
 func (w *Worker) advance(o *live, r *run, outcome *observer.Outcome, v *observer.Verdict) {
 	changes := o.Advance(v.List, v.Ops, r.snapshot.Position())
 	if changes != nil {
+		w.cfg.Events.Add(event.DiffMade, 1)
+		changes.Seen = r.trigger.seen
 		w.emit(o, r, changes)
 	}
 	w.take(o, r, outcome, v)

@@ -34,8 +34,14 @@ func (o *live) most() int { return 2_048 + 8*o.Len() }
 // find has the index say what a changeset touches, and of the rows of lists
 // that can be stepped by which of its changes.
 func (w *Worker) find(c *change.Changeset) {
+	w.serial++
+	touched := 0
 	w.index.Hits(c, func(to interest, at int) (more bool) {
 		o := to.observer
+		if o.touched != w.serial {
+			o.touched = w.serial
+			touched++
+		}
 		switch to.part {
 		case ofView:
 			if o.planned != nil {
@@ -54,6 +60,8 @@ func (w *Worker) find(c *change.Changeset) {
 		}
 		return false
 	})
+	w.kept.touch(c, touched)
+	w.cfg.Events.Add(event.Touched, touched)
 	for i, o := range w.steps.touched {
 		p := o.planned
 		w.touchRows(o, c, p.hits)
@@ -97,7 +105,7 @@ func (w *Worker) touchRows(o *live, c *change.Changeset, hits []int) {
 	case w.mustWait(o, c.Position) && !planted.Is(planted.StepAhead):
 		w.enqueue(o, c, hits)
 	default:
-		w.stepOn(o, c, hits)
+		w.stepOn(o, c, hits, w.noted)
 	}
 }
 
@@ -116,13 +124,13 @@ func (w *Worker) mustWait(o *live, at change.Position) bool {
 	return o.running != nil || len(o.planned.queue) > 0 || w.holds(at)
 }
 
-// stepOn takes a changeset into a list.
-func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
-	p := o.planned
+// stepOn takes a changeset into a list that was seen then.
+func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int, seen int64) {
+	p, began := o.planned, w.timed(o)
 	v, err := tryStep(p.result, c, hits)
 	if err != nil {
-		p.last = err.Error()
-		w.cfg.Events.Record(event.Event{Kind: event.ReadFailed, View: o.viewName(), Observer: short(o.ID), Detail: p.last})
+		p.last = "a step failed: the log says how"
+		w.cfg.Events.Record(event.Event{Kind: event.ReadFailed, View: o.viewName(), Observer: short(o.ID), Detail: err.Error()})
 		w.markDirty(o, w.because(o, c))
 		return
 	}
@@ -134,7 +142,8 @@ func (w *Worker) stepOn(o *live, c *change.Changeset, hits []int) {
 	p.steps++
 	w.cfg.Events.Record(event.Event{Kind: event.Stepped})
 	w.holdRows(o, v.Came, v.Gone)
-	w.show(o, nil, v.Ops, c.Position)
+	w.show(o, nil, v.Ops, c.Position, seen)
+	o.rememberStep(c, v.Ops, seen, began)
 }
 
 // tryStep is a step, whatever the view's own part of the plan does.
@@ -151,9 +160,9 @@ func panicked(err *error) {
 }
 
 // show makes what the plan has now the list, and sends the diff. at is the
-// position that it stands at. It is false where the view would not be let have
+// position that it stands at, seen is when the change was seen. It is false where the view would not be let have
 // that list: then it has to say so itself.
-func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position) bool {
+func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position, seen int64) bool {
 	p := o.planned
 	items := p.result.Items()
 	changes, err := o.Step(items, p.result.Meta(), ops, at)
@@ -171,6 +180,10 @@ func (w *Worker) show(o *live, r *run, ops []diff.Op, at change.Position) bool {
 	w.weigh(o)
 	if items.Len() > w.cfg.MaxItems {
 		w.markDirty(o, trigger{kind: byChange, by: commitAt(at), seen: w.noted}) // the view says what is done then
+	}
+	if changes != nil {
+		w.cfg.Events.Add(event.DiffMade, 1)
+		changes.Seen = seen
 	}
 	switch {
 	case changes == nil:
@@ -212,6 +225,9 @@ func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 	if planted.Is(planted.QueueLost) {
 		return
 	}
+	if len(p.queue) == 0 {
+		p.queuedAt = w.noted
+	}
 	p.queue = append(p.queue, part)
 	w.holdQueued(o, part)
 	w.steps.queued[o] = struct{}{}
@@ -245,7 +261,7 @@ func (w *Worker) drain(o *live) {
 		p.queue = p.queue[1:]
 		w.steps.bytes.Add(-int64(c.Bytes()))
 		if !o.stamp.Contains(c) {
-			w.stepOn(o, c, allOf(c))
+			w.stepOn(o, c, allOf(c), p.queuedAt)
 		}
 	}
 	if len(p.queue) == 0 {

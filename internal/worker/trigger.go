@@ -70,7 +70,7 @@ type ran struct {
 	read        string // why rows were read; "": the view ran
 	began, seen int64  // Unix nanoseconds; 0 for none
 	took        uint32 // microseconds
-	ops         uint32
+	ops, bytes  uint32 // of the diff
 	changes     uint16
 	kind        triggerKind
 }
@@ -94,18 +94,33 @@ func (l *ranLog) add(r ran) {
 func (l *ranLog) newest() []explain.Run {
 	list := make([]explain.Run, 0, len(l.runs))
 	for i := range l.runs {
-		r := &l.runs[(l.next-1-i+2*len(l.runs))%len(l.runs)]
-		one := explain.Run{
-			Cause: triggerNames[r.kind], Change: r.cause, Table: r.table, Changes: int(r.changes),
-			Began: time.Unix(0, r.began), At: r.at, Took: time.Duration(r.took) * time.Microsecond,
-			Ops: int(r.ops), Code: r.code, Read: r.read,
-		}
-		if r.seen != 0 {
-			one.Latency = max(time.Duration(r.began-r.seen)+one.Took, 0)
-		}
-		list = append(list, one)
+		list = append(list, l.runs[(l.next-1-i+2*len(l.runs))%len(l.runs)].told())
 	}
 	return list
+}
+
+// last is the newest run, nil for none.
+func (l *ranLog) last() *ran {
+	if len(l.runs) == 0 {
+		return nil
+	}
+	return &l.runs[(l.next-1+len(l.runs))%len(l.runs)]
+}
+
+// told is the run as it is told.
+func (r *ran) told() explain.Run {
+	one := explain.Run{
+		Cause: triggerNames[r.kind], Did: explain.Evaluate, Change: r.cause, Table: r.table, Changes: int(r.changes),
+		Began: time.Unix(0, r.began), At: r.at, Took: time.Duration(r.took) * time.Microsecond,
+		Ops: int(r.ops), Bytes: int(r.bytes), Code: r.code, Read: r.read,
+	}
+	if r.read != "" {
+		one.Did = explain.ReadRows
+	}
+	if r.seen != 0 {
+		one.Latency = max(time.Duration(r.began-r.seen)+one.Took, 0)
+	}
+	return one
 }
 
 // remember notes a run that has ended.
@@ -113,7 +128,7 @@ func (o *live) remember(r *run, outcome *observer.Outcome, v *observer.Verdict) 
 	one := ran{
 		cause: r.trigger.by.Position, at: r.snapshot.Position(), table: r.trigger.table, kind: r.trigger.kind,
 		began: r.began.UnixNano(), seen: r.trigger.seen, took: uint32(min(outcome.Took.Microseconds(), 1<<32-1)),
-		ops: uint32(len(v.Ops)), changes: uint16(min(len(r.causes.commits), 1<<16-1)),
+		ops: uint32(len(v.Ops)), bytes: uint32(bytesOf(v.Ops)), changes: uint16(min(len(r.causes.commits), 1<<16-1)),
 	}
 	switch {
 	case v.Problem != nil:

@@ -34,6 +34,7 @@ import (
 	"github.com/wakeful-dev/wakeful/change"
 	"github.com/wakeful-dev/wakeful/internal/affected"
 	"github.com/wakeful-dev/wakeful/internal/event"
+	"github.com/wakeful-dev/wakeful/internal/inspect"
 	"github.com/wakeful-dev/wakeful/internal/memory"
 	"github.com/wakeful-dev/wakeful/internal/query"
 	"github.com/wakeful-dev/wakeful/source"
@@ -158,12 +159,17 @@ type Worker struct {
 	kept      kept
 	proofs    map[string]proof    // of the plans of views, by name
 	accused   map[string]struct{} // what was said of views and call sites, to be said once
-	noted     int64               // when the newest changeset was taken in, Unix nanoseconds
-	processed change.Position     // every change up to it is taken in
-	reported  change.Position     // position of the last progress
-	shown     change.Position     // a stream that has come to it has yielded all that lists show
-	spoke     time.Time           // when the last progress was sent
-	streaming bool                // the source's stream is read
+	marks     *inspect.Marks
+	lookedAt  time.Time          // when somebody inspected last, zero where nobody does
+	timelines map[*live]struct{} // of which steps are remembered
+	serial    uint64             // counts changesets
+	lost      time.Time          // since when the stream is not read, zero where it is
+	noted     int64              // when the newest changeset was taken in, Unix nanoseconds
+	processed change.Position    // every change up to it is taken in
+	reported  change.Position    // position of the last progress
+	shown     change.Position    // a stream that has come to it has yielded all that lists show
+	spoke     time.Time          // when the last progress was sent
+	streaming bool               // the source's stream is read
 	pins      pins
 
 	started atomic.Bool
@@ -190,6 +196,7 @@ func New(cfg Config) (*Worker, error) {
 		made:      change.NewWritten(maxMade),
 		accused:   map[string]struct{}{},
 		proofs:    map[string]proof{},
+		marks:     inspect.NewMarks(),
 	}
 	link, err := bus.NewLink(bus.LinkConfig{
 		Bus:    cfg.Bus,
