@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/wakeful-dev/wakeful/internal/inspect"
+	"github.com/wakeful-dev/wakeful/internal/memory"
 )
 
 // Inspection is the account of a whole server: its observers, views,
@@ -59,3 +60,6 @@ func (s *Server) EndObserver(ctx context.Context, id string) bool { return s.wor
 // client is told that the session is lost, and may begin anew. It is false where
 // there is none.
 func (s *Server) EndSession(id string) bool { return s.gateway.EndSession(id) }
+
+// Memory says what is held, as Config.Memory bounds it.
+func (s *Server) Memory() memory.Status { return s.memory.Status() }

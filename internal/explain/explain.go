@@ -38,6 +38,9 @@ type Explanation struct {
 	Observer string `json:"observer"`
 	View     string `json:"view"`
 	URL      string `json:"url,omitempty"` // only where values are shown
+	// Parameters names those of the URL; Identity is a hash, "" for nobody's.
+	Parameters []string `json:"parameters,omitempty"`
+	Identity   string   `json:"identity,omitempty"`
 	// Position is how far the server has taken changes in.
 	Position change.Position `json:"position"`
 	// Reads is what it depends on now: a change touches it by these alone.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
+	"github.com/wakeful-dev/wakeful/console"
 	"github.com/wakeful-dev/wakeful/internal/metrics"
 	"github.com/wakeful-dev/wakeful/internal/worker"
 	"github.com/wakeful-dev/wakeful/postgres"
@@ -20,6 +21,8 @@ import (
 const (
 	StatusPath = "/operator/status"
 	ClearPath  = "/operator/clear"
+	// ConsolePath is where the console lies, which lets people in by itself.
+	ConsolePath = "/console"
 )
 
 // Report is what the operator is told of a server.
@@ -78,7 +81,8 @@ func (s *Server) measureLog() {
 // ObserverStatus is one observer in a Report.
 type ObserverStatus = worker.ObserverStatus
 
-// Operator answers on a listener of its own: /metrics, status, clear. It is no
+// Operator answers on a listener of its own: /metrics, status, clear, and the
+// console. It is no
 // part of what clients reach.
 func (s *Server) Operator() http.Handler {
 	mux := http.NewServeMux()
@@ -96,9 +100,29 @@ func (s *Server) Operator() http.Handler {
 	mux.HandleFunc("/readyz", s.serveReady)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		wire.NewProblem(http.StatusNotFound, wire.CodeNotFound,
-			"this is the operator's listener: there are GET /metrics, GET "+StatusPath+", POST "+ClearPath+", GET /healthz, GET /readyz").Write(w)
+			"this is the operator's listener: there are GET /metrics, GET "+StatusPath+", POST "+ClearPath+", GET /healthz, GET /readyz, and the console at "+ConsolePath+"/").Write(w)
 	})
-	return s.guarded(mux)
+	outer := http.NewServeMux()
+	outer.Handle("/", s.guarded(mux))
+	outer.Handle(ConsolePath, s.console)
+	outer.Handle(ConsolePath+"/", s.console)
+	return outer
+}
+
+// openConsole makes the console of the operator's listener.
+func (s *Server) openConsole() (err error) {
+	s.console, err = console.New(console.Config{
+		Server: s.live, Prefix: ConsolePath, Token: s.settings.OperatorToken, Logger: s.logger,
+		Name: s.settings.databaseName(), Version: s.version, Since: s.begun,
+		Log: func(ctx context.Context) (console.Log, bool) {
+			now := s.log(ctx)
+			if now == nil {
+				return console.Log{}, false
+			}
+			return console.Log{Kept: now.Kept, Limit: now.Most, Unread: now.Unread, Waiting: now.Waiting}, true
+		},
+	})
+	return err
 }
 
 func (s *Server) report(r *http.Request) *Report {

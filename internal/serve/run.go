@@ -23,7 +23,7 @@ func (s *Server) Run(ctx context.Context, clients, operators net.Listener) error
 		func(ctx context.Context) error { return s.listen(ctx, clients, s.handler, s.cert) },
 	}
 	if operators != nil {
-		jobs = append(jobs, func(ctx context.Context) error { return s.listen(ctx, operators, s.Operator(), nil) })
+		jobs = append(jobs, func(ctx context.Context) error { return s.listen(ctx, operators, s.Operator(), nil) }, s.console.Run)
 	}
 	errs := make([]error, len(jobs))
 	var group sync.WaitGroup

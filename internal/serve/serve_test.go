@@ -262,6 +262,40 @@ func TestOperatorIsGuarded(t *testing.T) {
 	}
 }
 
+// TestConsole lies on the operator's listener and lets people in by the
+// operator's token; clients do not reach it.
+func TestConsole(t *testing.T) {
+	s := open(t, world)
+	s.settings.OperatorToken = "the operator's own token"
+	if err := s.openConsole(); err != nil {
+		t.Fatal(err)
+	}
+	running(t, s)
+	operator := s.Operator()
+	ask := func(path, token string) (int, string) {
+		r := httptest.NewRequest("GET", "http://127.0.0.1:8081"+path, nil)
+		r.RemoteAddr = "127.0.0.1:5"
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		operator.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	if code, text := ask("/console/api/server", "the operator's own token"); code != 200 || !strings.Contains(text, `"name":"app.db"`) {
+		t.Errorf("with the token: %d %s", code, text)
+	}
+	if code, _ := ask("/console/api/server", ""); code != 401 {
+		t.Errorf("without: %d", code)
+	}
+	if code, text := ask("/console/login", ""); code != 200 || !strings.Contains(text, "<form") {
+		t.Errorf("the login page: %d %s", code, text)
+	}
+	if w := get(s, "GET", "/console/login"); w.Code == 200 {
+		t.Errorf("clients reach it: %d", w.Code)
+	}
+}
+
 // certify writes a certificate of a name into two files.
 func certify(t *testing.T, certFile, keyFile, name string) {
 	t.Helper()

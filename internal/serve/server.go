@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/wakeful-dev/wakeful"
+	"github.com/wakeful-dev/wakeful/console"
 	"github.com/wakeful-dev/wakeful/internal/auth"
 	"github.com/wakeful-dev/wakeful/internal/metrics"
 	"github.com/wakeful-dev/wakeful/internal/rules"
@@ -41,12 +42,13 @@ type Server struct {
 	begun    time.Time
 	rules    *rules.Rules
 
-	db     *sql.DB
-	source database
-	live   *wakeful.Server
-	auth   *auth.Authenticator
-	counts *metrics.Metrics
-	cert   *certificate // nil: plain HTTP
+	db      *sql.DB
+	source  database
+	live    *wakeful.Server
+	console *console.Console
+	auth    *auth.Authenticator
+	counts  *metrics.Metrics
+	cert    *certificate // nil: plain HTTP
 
 	handler  http.Handler
 	draining atomic.Bool
@@ -144,6 +146,9 @@ func (s *Server) assemble() error {
 		Logger: s.logger, Events: s.counts.Event,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.openConsole(); err != nil {
 		return err
 	}
 	s.counts.Watch(s.live.Status)

@@ -402,6 +402,9 @@ func (s *Settings) authenticated() bool {
 	return s.JWTSecret != "" || s.JWTSecretFile != "" || s.JWKS != "" || s.AuthHeader != ""
 }
 
+// minOperatorToken is how long a token is that nobody guesses.
+const minOperatorToken = 16
+
 // checkListen refuses to open to the world what nobody guards.
 func (s *Settings) checkListen() error {
 	var errs []error
@@ -411,6 +414,9 @@ func (s *Settings) checkListen() error {
 		errs = append(errs, fmt.Errorf("--listen %s would let everybody who reaches this machine read and write the database, for nobody has to sign in.\n"+
 			"Say how to sign in (--jwks, --jwt-secret-file, or --auth-header behind a proxy), or serve this machine only (--listen %s),\n"+
 			"or say that it is meant: --insecure", s.Listen, DefaultListen))
+	}
+	if n := len(s.OperatorToken); n > 0 && n < minOperatorToken {
+		errs = append(errs, fmt.Errorf("%s is shorter than %d characters: whoever guesses it is an operator", environment("operator-token"), minOperatorToken))
 	}
 	if s.Operator == "off" {
 		return errors.Join(errs...)

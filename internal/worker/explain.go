@@ -93,7 +93,7 @@ func (w *Worker) named(id string) (*live, error) {
 func (w *Worker) account(o *live) *account {
 	a := &account{
 		reads: o.reads, newest: o.shrunk, understood: o.understood, list: o.List(), changes: w.kept.newest(), marks: w.marks,
-		Explanation: explain.Explanation{Observer: o.ID, View: o.viewName(), URL: o.Request.URL, Position: w.processed, Runs: o.told()},
+		Explanation: explain.Explanation{Observer: o.ID, View: o.viewName(), URL: o.Request.URL, Identity: w.IdentityMark(o.Identity), Position: w.processed, Runs: o.told()},
 	}
 	own := slices.Clone(o.own)
 	a.own = func(i int) bool { return slices.ContainsFunc(own, a.changes[i].Set.WrittenAs) }
@@ -124,7 +124,7 @@ func (w *Worker) account(o *live) *account {
 // explain makes the texts.
 func (a *account) explain(q explain.Question) *explain.Explanation {
 	e := &a.Explanation
-	if !q.Values {
+	if e.Parameters = parameters(e.URL); !q.Values {
 		e.URL = ""
 	}
 	e.Reads = explain.Reads(a.reads, a.newest, q.Values)
