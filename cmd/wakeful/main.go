@@ -21,7 +21,7 @@ type verb struct {
 }
 
 func verbs() []verb {
-	return []verb{demoVerb, serveVerb, checkVerb, statusVerb, clearVerb, watchVerb, versionVerb}
+	return []verb{demoVerb, serveVerb, checkVerb, statusVerb, clearVerb, watchVerb, typesVerb, versionVerb}
 }
 
 // errUsage says that the arguments were wrong, and that it has been told.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,6 +53,16 @@ type sender struct {
 	header    headers
 }
 
+func senderFlags(set *flag.FlagSet) *sender {
+	s := &sender{
+		token:     set.String("token", "", "bearer `token`; others on this machine can see it: better WAKEFUL_TOKEN or --token-file"),
+		tokenFile: set.String("token-file", "", "`file` with the bearer token"),
+		header:    headers{},
+	}
+	set.Var(s.header, "header", "`header` to send, as Name: value; may be given more than once")
+	return s
+}
+
 func (s *sender) bearer() (string, error) {
 	token := cmp.Or(*s.token, os.Getenv("WAKEFUL_TOKEN"))
 	if *s.tokenFile != "" {
@@ -66,10 +77,7 @@ func (s *sender) bearer() (string, error) {
 
 func runWatch(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	set := flags("watch <url>", watchText, stderr)
-	from := &sender{header: headers{}}
-	from.token = set.String("token", "", "bearer `token`; others on this machine can see it: better WAKEFUL_TOKEN or --token-file")
-	from.tokenFile = set.String("token-file", "", "`file` with the bearer token")
-	set.Var(from.header, "header", "`header` to send, as Name: value; may be given more than once")
+	from := senderFlags(set)
 	socket := set.String("socket", "", "`path` of the server's sockets (default /ws/)")
 	asJSON := set.Bool("json", false, "print an object for each change")
 	address, err := parseWith(set, args, "the address of a list")
