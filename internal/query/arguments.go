@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/wakeful-dev/wakeful/internal/planted"
@@ -174,8 +175,11 @@ func hashOf(v any) uint64 {
 		}
 		return hash
 	}
-	return 0
+	return unlike.Add(1) // a type that is not known is never known to be the same
 }
+
+// unlike numbers the values that cannot be compared.
+var unlike atomic.Uint64
 
 const (
 	day = 24 * time.Hour
