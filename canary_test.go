@@ -88,6 +88,11 @@ func TestNoCredentialIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = said.Write(status)
+	inspected, err := live.Inspect(ctx)
+	if err != nil || len(inspected.Observers) == 0 || len(inspected.Connections) == 0 {
+		t.Fatalf("%+v, %v", inspected, err)
+	}
+	fmt.Fprintf(said, "%+v\n", *inspected)
 	cancel()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
