@@ -41,7 +41,8 @@ func TestQuantiles(t *testing.T) {
 // and a bounded number of them, with no value in them.
 func TestMarks(t *testing.T) {
 	m, other := NewMarks(), NewMarks()
-	if m.Of("a", "x") != m.Of("a", "x") || m.Of("a", "x") == m.Of("b", "x") || m.Of("a", "bx") == m.Of("ab", "x") || m.Of("a", "x") == other.Of("a", "x") || m.Of("a", "") != "" {
+	first, again := m.Of("a", "x"), m.Of("a", "x")
+	if first != again || m.Of("a", "x") == m.Of("b", "x") || m.Of("a", "bx") == m.Of("ab", "x") || m.Of("a", "x") == other.Of("a", "x") || m.Of("a", "") != "" {
 		t.Error("marks are not what they should be")
 	}
 	set := &change.Changeset{}
@@ -60,9 +61,9 @@ func TestMarks(t *testing.T) {
 	if strings.Contains(fmt.Sprint(tables), "canary") {
 		t.Errorf("a value is shown: %v", tables)
 	}
-	first := set.Changes[0]
-	first.Old = nil
-	if mark := m.row(&first); mark != tables[0].Rows[0] {
+	row := set.Changes[0]
+	row.Old = nil
+	if mark := m.row(&row); mark != tables[0].Rows[0] {
 		t.Errorf("the same row is %s and %s", mark, tables[0].Rows[0])
 	}
 }
