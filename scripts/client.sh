@@ -18,7 +18,7 @@ export PATH=$PWD/client/node_modules/.bin:$PATH
 # bundle FOLDER: builds what Go embeds, under the paths that it has in the repository.
 bundle() {
 	mkdir -p "$1/internal/webclient"
-	esbuild client/core/src/index.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
+	esbuild client/core/src/script.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
 		--log-level=warning --outfile="$1/internal/webclient/wakeful.js"
 	NODE_PATH=client/node_modules esbuild internal/demo/app/board.tsx --bundle --minify --format=esm --target=es2022 --jsx=automatic \
 		--define:process.env.NODE_ENV='"production"' --alias:@wakeful/client=./client/core/src/index.ts --alias:@wakeful/react=./client/react/src/index.ts \

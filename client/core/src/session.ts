@@ -460,7 +460,8 @@ export class Session {
 			for (const live of known) this.#reached(live, position);
 			this.#histories.add(history(position));
 		}
-		this.#flush(this.#dirty);
+		// A GET may have answered with more than the others show: it waits for them.
+		this.#flush([...this.#dirty].filter((live) => live.vouched || history(live.position) != history(this.#position) || live.position <= this.#position));
 	}
 
 	#reached(live: Live, position: string): void {

@@ -1,0 +1,325 @@
+// A client and a simulated server through any history of writes, cuts, restarts
+// and faults, judged after every step against what the server held at each commit.
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import type { LiveList } from '../src/api.js';
+import { Connected } from '../src/client.js';
+import type { Item } from '../src/decode.js';
+import { Clock, envOf, Server, settle, type Connection } from './sim.js';
+
+export const paths = ['/a', '/b?x=1', '/c'];
+
+export type Command =
+	| { do: 'write'; lists: number[]; rows: { id: number; n: number }[][] }
+	| { do: 'flush' | 'take' | 'cut' | 'forgetSessions' | 'forgetLogs' | 'double' | 'lose' | 'stale' | 'awake' | 'doubt' | 'up' | 'down' | 'block' | 'catchUp' }
+	| { do: 'deliver'; n: number }
+	| { do: 'answer'; at: number }
+	| { do: 'close'; code: number }
+	| { do: 'restart'; history: boolean }
+	| { do: 'garble'; how: number }
+	| { do: 'pass'; ms: number }
+	| { do: 'subscribe' | 'unsubscribe' | 'behind' | 'allow'; list: number }
+	| { do: 'refuse'; list: number; code: string }
+	| { do: 'end'; list: number; code: string };
+
+const list = fc.nat(paths.length - 1);
+const rows = fc.uniqueArray(fc.record({ id: fc.integer({ min: 1, max: 7 }), n: fc.nat(3) }), { selector: ({ id }) => id, maxLength: 6 });
+const one = (...names: Command['do'][]): fc.Arbitrary<Command> => fc.constantFrom(...names).map((name) => ({ do: name }) as Command);
+
+/** Most of what happens is that writes arrive. */
+export const commands = fc.array(
+	fc.oneof(
+		{ weight: 8, arbitrary: fc.record({ do: fc.constant('write' as const), lists: fc.uniqueArray(list, { minLength: 1 }), rows: fc.array(rows, { minLength: 3, maxLength: 3 }) }) },
+		{ weight: 6, arbitrary: one('flush') },
+		{ weight: 8, arbitrary: fc.record({ do: fc.constant('deliver' as const), n: fc.integer({ min: 1, max: 6 }) }) },
+		{ weight: 8, arbitrary: one('take') },
+		{ weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const), at: fc.nat(2) }) },
+		{ weight: 4, arbitrary: fc.record({ do: fc.constant('subscribe' as const), list }) },
+		{ weight: 1, arbitrary: fc.record({ do: fc.constantFrom('unsubscribe' as const, 'behind' as const, 'allow' as const), list }) },
+		{ weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 60, 400, 2500, 40_000) }) },
+		{ weight: 2, arbitrary: one('double', 'lose', 'catchUp') },
+		{ weight: 1, arbitrary: fc.record({ do: fc.constant('garble' as const), how: fc.nat(5) }) },
+		{ weight: 2, arbitrary: one('cut', 'forgetSessions', 'forgetLogs', 'stale', 'awake', 'doubt', 'up', 'down', 'block') },
+		{ weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), code: fc.constantFrom(1001, 1012, 4400, 4408, 4409, 4410, 4429) }) },
+		{ weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), history: fc.boolean() }) },
+		{ weight: 1, arbitrary: fc.record({ do: fc.constant('refuse' as const), list, code: fc.constantFrom('view_error', 'too_slow', 'permission_revoked') }) },
+		{ weight: 1, arbitrary: fc.record({ do: fc.constant('end' as const), list, code: fc.constantFrom('scope_changed', 'cleared', 'unknown_observer', 'view_error', 'shutdown') }) },
+	),
+	{ minLength: 10, maxLength: 60 },
+);
+
+interface Followed {
+	path: string;
+	list: LiveList<Item>;
+	leave: () => void;
+}
+
+export class World {
+	readonly clock = new Clock();
+	readonly server = new Server();
+	readonly client: Connected;
+	readonly followed = new Map<string, Followed>();
+	/** The commit of the newest progress that has reached the client, and whom it leaves out. */
+	told = 0;
+	behind = new Set<string>();
+	/** A change has waited longer than the client waits for its progress. */
+	late = false;
+	#seen: { connection: Connection; text: string }[] = [];
+	faults: string[] = [];
+	#env;
+
+	constructor(readonly transport: 'websocket' | 'events' | 'auto', random: () => number) {
+		this.#env = envOf(this.clock, random);
+		this.client = new Connected({ base: 'http://sim', transport, fetch: this.server.fetch, WebSocket: this.server.socket(), lingerMs: 100 }, this.#env);
+	}
+
+	fault(what: string): void {
+		this.faults.push(what);
+	}
+
+	subscribe(path: string): void {
+		if (this.followed.has(path)) return;
+		const list = this.client.live<Item>(path);
+		this.followed.set(path, { path, list, leave: list.subscribe(() => this.together()) });
+	}
+
+	/** Whether a list is what the server held at a commit. */
+	#is({ path, list }: Followed, commit: number): boolean {
+		return isDeepStrictEqual(list.get().items, this.server.rows(path, commit));
+	}
+
+	#live(): Followed[] {
+		return [...this.followed.values()].filter(({ path, list }) => list.get().status == 'live' && !this.behind.has(path) && !this.server.behind.has(path));
+	}
+
+	/** Whoever is called back sees all lists at one commit. */
+	together(): void {
+		if (this.late) return;
+		const live = this.#live();
+		for (let commit = this.server.commit; commit >= 0; commit--) if (live.every((one) => this.#is(one, commit))) return;
+		this.fault(`lists are not of one commit: ${JSON.stringify(live.map(({ path, list }) => [path, list.get().items]))}`);
+	}
+
+	/** A list that is said to be live is what the server held at the last progress, or later; no order but the server's. */
+	judge(): void {
+		for (const one of this.#live()) {
+			let commit = this.server.commit;
+			while (commit >= this.told && !this.#is(one, commit)) commit--;
+			if (commit < this.told) {
+				this.fault(`${one.path} is live after progress ${this.told} with ${JSON.stringify(one.list.get().items)}, of ${JSON.stringify(this.server.rows(one.path, this.told))}`);
+			}
+		}
+		for (const { path, list } of this.followed.values()) {
+			const { items, keys, status, error } = list.get();
+			if (!isDeepStrictEqual(items.map(({ id }) => String(id)), keys)) this.fault(`${path}: keys ${keys.join()} are not those of its items`);
+			if ((status == 'error') != (error !== undefined) && status != 'offline') this.fault(`${path}: status ${status} with ${String(error)}`);
+		}
+	}
+
+	async deliver(connection: Connection): Promise<boolean> {
+		if (connection.closed || !connection.opened) return false;
+		const frame = connection.down.shift();
+		if (!frame) return false;
+		const { type, position, behind = [] } = JSON.parse(frame.text) as { type: string; position: string; behind?: string[] };
+		if (type == 'progress') {
+			this.told = Number(position.slice(8));
+			this.behind = new Set(paths.filter((path) => behind.some((id) => id.startsWith(`observer-${path}-`))));
+			this.late = false;
+		}
+		if (type == 'changes') this.#seen.push({ connection, text: frame.text });
+		connection.deliver(frame);
+		await settle();
+		this.judge();
+		return true;
+	}
+
+	async run(command: Command): Promise<void> {
+		const { server } = this;
+		const [connection] = server.connections;
+		switch (command.do) {
+			case 'write':
+				server.write(Object.fromEntries(command.lists.map((i) => [paths[i]!, command.rows[i]!.map((row) => ({ ...row }))])));
+				break;
+			case 'deliver':
+				for (let i = 0; i < command.n; i++) for (const each of [...server.connections]) await this.deliver(each);
+				break;
+			case 'flush':
+				server.flush();
+				break;
+			case 'take':
+				server.take();
+				break;
+			case 'answer':
+				server.answer(command.at);
+				break;
+			case 'cut':
+				if (connection) server.cut(connection);
+				break;
+			case 'close':
+				if (connection) server.close(connection, command.code, command.code == 1012 ? 'reconnect after 700 ms' : 'why');
+				break;
+			case 'restart':
+				server.restart(command.history);
+				this.told = 0;
+				this.behind.clear();
+				break;
+			case 'forgetSessions':
+				server.forgetSessions();
+				break;
+			case 'forgetLogs':
+				server.forgetLogs();
+				break;
+			case 'double': {
+				const again = this.#seen.filter((one) => one.connection == connection).at(-1);
+				if (again) connection!.down.unshift({ text: again.text });
+				break;
+			}
+			case 'lose':
+				if (connection) lose(connection);
+				break;
+			case 'garble':
+				if (connection) garble(connection, command.how);
+				break;
+			case 'pass':
+				if (command.ms >= 300) this.late = true;
+				await this.clock.pass(command.ms, settle);
+				break;
+			case 'subscribe':
+				this.subscribe(paths[command.list]!);
+				break;
+			case 'unsubscribe': {
+				const path = paths[command.list]!;
+				this.followed.get(path)?.leave();
+				this.followed.delete(path);
+				break;
+			}
+			case 'behind':
+				if (!server.behind.delete(paths[command.list]!)) server.behind.add(paths[command.list]!);
+				break;
+			case 'refuse':
+				server.refusals.set(paths[command.list]!, { status: command.code == 'permission_revoked' ? 403 : 500, code: command.code });
+				break;
+			case 'allow':
+				server.refusals.delete(paths[command.list]!);
+				break;
+			case 'end':
+				this.#end(paths[command.list]!, command.code);
+				break;
+			case 'stale':
+				if (connection?.started) server.say(connection, { type: 'stale', since: '2026-11-23T08:15:30.250Z', reason: 'the worker is silent' });
+				break;
+			case 'awake':
+			case 'doubt':
+				this.#env.tell(command.do);
+				break;
+			case 'catchUp': {
+				const { commit } = server;
+				const lists = [...this.followed.values()];
+				this.client.caughtUp(server.position(commit)).then(
+					() => {
+						for (const one of lists) {
+							if (!['live', 'stale', 'offline'].includes(one.list.get().status) || this.followed.get(one.path) != one) continue;
+							let at = server.commit;
+							while (at >= commit && !this.#is(one, at)) at--;
+							if (at < commit) this.fault(`caught up with ${commit}, and ${one.path} is ${JSON.stringify(one.list.get().items)}`);
+						}
+					},
+					() => {},
+				);
+				break;
+			}
+			case 'up':
+				server.down = server.blocked = false;
+				break;
+			case 'down':
+				server.down = true;
+				break;
+			case 'block':
+				server.blocked = true;
+		}
+		await settle();
+		this.judge();
+	}
+
+	#end(path: string, code: string): void {
+		const observer = this.server.observer(path);
+		if (!observer) return;
+		for (const session of this.server.sessions.values()) {
+			if (!session.subs.delete(observer.id)) continue;
+			if (session.connection?.started) this.server.say(session.connection, { type: 'closed', observer: observer.id, code, detail: '' });
+		}
+	}
+
+	/** Everything is well again: all lists become live and true. */
+	async heal(): Promise<void> {
+		const { server } = this;
+		server.down = server.blocked = false;
+		server.behind.clear();
+		server.refusals.clear();
+		for (let i = 0; i < 120; i++) {
+			server.take();
+			await settle();
+			server.flush();
+			while (server.requests.length) {
+				server.answer();
+				await settle();
+			}
+			for (const connection of [...server.connections]) while (await this.deliver(connection));
+			await settle();
+			server.take();
+			const left = [...this.followed.values()].filter((one) => one.list.get().status != 'live' || !this.#is(one, server.commit));
+			if (!left.length) return;
+			// What was refused for good is asked for again when the app says so.
+			if (left.some(({ list }) => list.get().error?.retry === false)) await this.client.authenticate();
+			await this.clock.pass(1000, settle);
+		}
+		for (const { path, list } of this.followed.values()) {
+			this.fault(`${path} ends ${list.get().status} (${list.get().error?.message}) with ${JSON.stringify(list.get().items)}, of ${JSON.stringify(server.rows(path))}`);
+		}
+	}
+}
+
+/** Loses a diff that another follows before any progress: else nobody could know. */
+function lose({ down }: Connection): void {
+	const frames = down.map(({ text }) => JSON.parse(text) as { type: string; observer?: string });
+	for (const [at, { type, observer }] of frames.entries()) {
+		if (type != 'changes') continue;
+		const next = frames.findIndex((other, i) => i > at && (other.type == 'progress' || (other.type == 'changes' && other.observer == observer)));
+		if (next > at && frames[next]!.type == 'changes') {
+			down.splice(at, 1);
+			return;
+		}
+	}
+}
+
+const misfits: object[][] = [
+	[{ op: 'rotated', key: '1' }],
+	[{ op: 'removed', key: 'nobody' }],
+	[{ op: 'added', key: 'x', order: 99, item: { id: 'x' } }],
+	[{ op: 'changed', key: 'nobody', set: { n: 1 } }],
+	[{ op: 'added', key: 'x', order: 0 }],
+	[{ op: 'meta', meta: null }, { op: 'removed' }],
+];
+
+/** Makes the first diff on its way one that fits no list. */
+function garble({ down }: Connection, how: number): void {
+	const frame = down.find(({ text }) => text.startsWith('{"type":"changes"'));
+	if (frame) frame.text = JSON.stringify({ ...(JSON.parse(frame.text) as object), ops: misfits[how] });
+}
+
+/** Runs a history; what is returned is what went wrong. */
+export async function play(transport: 'websocket' | 'events' | 'auto', history: readonly Command[], seed: number): Promise<string[]> {
+	let state = seed;
+	const random = (): number => ((state = (state * 1103515245 + 12345) % 2 ** 31) / 2 ** 31);
+	const world = new World(transport, random);
+	world.subscribe(paths[0]!);
+	await settle();
+	for (const command of history) {
+		await world.run(command);
+		if (world.faults.length) break;
+	}
+	if (!world.faults.length) await world.heal();
+	world.client.close();
+	await settle();
+	return world.faults.slice(0, 3);
+}
