@@ -69,58 +69,36 @@ export type Frame =
 	| { readonly type: 'pong'; readonly id?: string }
 	| { readonly type: 'close'; readonly code: number; readonly reason: string };
 
-type Kind = 's' | 'n' | 'o' | 'a' | 'b' | 'i';
-type Shape = Readonly<Record<string, Kind>>;
-
-// Members by type. s: text, n: a number from 0, o: an object, a: a list, b: a
-// truth, i: text or a number. What is not named here is not looked at.
-const whole: Shape = { observer: 's', epoch: 's', seq: 'n', position: 's', primary_key: 's', items: 'a' };
-const shapes: Readonly<Record<string, Shape>> = {
-	hello: { heartbeat_ms: 'n' },
-	subscribed: { id: 'i', observer: 's', epoch: 's', seq: 'n' },
-	changes: { observer: 's', epoch: 's', seq: 'n', position: 's', ops: 'a' },
+// What each type must have. What is not named here is not looked at.
+const whole = 'observer epoch seq position primary_key items';
+const members: Readonly<Record<string, string>> = {
+	hello: 'heartbeat_ms',
+	subscribed: 'id observer epoch seq',
+	changes: 'observer epoch seq position ops',
 	snapshot: whole,
-	progress: { position: 's', whole: 'b' },
-	stale: { since: 's', reason: 's' },
-	closed: { observer: 's', code: 's', detail: 's' },
-	error: { code: 's', detail: 's' },
-	pong: {},
-	close: { code: 'n', reason: 's' },
-};
-const kinds: Readonly<Record<Kind, (value: unknown) => boolean>> = {
-	s: (value) => typeof value == 'string',
-	n: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-	o: isObject,
-	a: Array.isArray,
-	b: (value) => typeof value == 'boolean',
-	i: (value) => typeof value == 'string' || typeof value == 'number',
+	progress: 'position',
+	stale: 'since reason',
+	closed: 'observer code',
+	error: 'code',
+	pong: '',
+	close: 'reason',
 };
 
 export function isObject(value: unknown): value is Item {
-	return typeof value == 'object' && value !== null && !Array.isArray(value);
+	return typeof value == 'object' && !!value && !Array.isArray(value);
 }
 
-function misfit(what: string): LiveError {
-	return new LiveError('protocol', `the server sent ${what}; is it of another version?`, 0, true);
-}
-
-/** Why value is not of the shape, '' where it is. */
-function fault(value: Item, shape: Shape): string {
-	for (const name in shape) {
-		if (!kinds[shape[name]!](value[name])) return `member ${name} is ${JSON.stringify(value[name])?.slice(0, 40)}`;
+/** The first member that is missing or of a wrong kind, '' where all are well: numbers count from 0, lists are lists, all else is text. */
+function fault(value: Item, names: string): string {
+	for (const name of names.split(' ')) {
+		const member = value[name];
+		const well =
+			/^(seq|heartbeat_ms)$/.test(name) ? Number.isSafeInteger(member) && (member as number) >= 0
+			: /^(items|ops)$/.test(name) ? Array.isArray(member)
+			: typeof member == 'string' || !name || (name == 'id' && typeof member == 'number');
+		if (!well) return name;
 	}
 	return '';
-}
-
-function parse(text: unknown): Item {
-	let value: unknown;
-	try {
-		value = JSON.parse(text as string);
-	} catch {
-		/* said below */
-	}
-	if (!isObject(value)) throw misfit(`what is not a JSON object: ${String(text).slice(0, 80)}`);
-	return value;
 }
 
 /**
@@ -129,26 +107,29 @@ function parse(text: unknown): Item {
  * are applied.
  */
 export function decode(text: unknown): Frame | undefined {
-	const value = parse(text);
+	const value = parse(text as string);
 	const { type } = value;
-	if (typeof type != 'string') throw misfit('a frame without a type');
-	const shape = Object.hasOwn(shapes, type) ? shapes[type] : undefined;
-	if (!shape) return undefined;
-	const wrong = fault(value, shape);
-	if (wrong) throw misfit(`${type}: ${wrong}`);
+	if (typeof type == 'string' && !Object.hasOwn(members, type)) return undefined;
+	const wrong = fault(value, members[type as string] ?? 'type');
+	if (wrong) throw new LiveError('protocol', `the server sent no good ${wrong} in ${String(text).slice(0, 80)}; is it of another version?`, 0, true);
 	return value as unknown as Frame;
+}
+
+/** The object that a text is, an empty one where it is none. */
+function parse(text: string): Item {
+	try {
+		const value: unknown = JSON.parse(text);
+		return isObject(value) ? value : {};
+	} catch {
+		return {};
+	}
 }
 
 /** Reads the answer of an observed GET. */
 export function decodeWhole(text: string): Whole {
-	let value: Item;
-	try {
-		value = parse(text);
-	} catch {
-		throw new LiveError('not_wakeful', `want a JSON object with observer and items, got ${text.slice(0, 80)}`, 200);
-	}
+	const value = parse(text);
 	const wrong = fault(value, whole);
-	if (wrong) throw new LiveError('not_observable', `the answer is not that of a live list: ${wrong}`, 200);
+	if (wrong) throw new LiveError(value['items'] ? 'not_observable' : 'not_wakeful', `the answer is not that of a live list, it has no ${wrong}: ${text.slice(0, 80)}`, 200);
 	return value as unknown as Whole;
 }
 

@@ -6,52 +6,44 @@ import { isObject, type Item, type Meta, type Op, type Whole } from './decode.js
 /** The place of each key, found without looking at all of them. */
 class Index {
 	/** Where a key was when it was last looked for. */
-	readonly #hints = new Map<string, number>();
+	hints!: Map<string, number>;
 	/** How many ops since then may each have shifted it by one place. */
-	#drift = 0;
+	drift!: number;
 
 	constructor(keys: readonly string[]) {
-		this.#rebuild(keys);
+		this.learn(keys);
 	}
 
-	#rebuild(keys: readonly string[]): void {
-		this.#hints.clear();
-		this.#drift = 0;
-		keys.forEach((key, at) => this.#hints.set(key, at));
+	learn(keys: readonly string[]): void {
+		this.hints = new Map(keys.map((key, at) => [key, at]));
+		this.drift = 0;
 	}
 
 	/** The place of a key in keys, -1 where it is not in there. */
 	find(keys: readonly string[], key: string): number {
-		const hint = this.#hints.get(key);
+		const hint = this.hints.get(key);
 		if (hint === undefined) return -1;
-		for (let d = 0; d <= this.#drift; d++) {
-			if (keys[hint - d] === key) return this.#found(key, hint - d);
-			if (keys[hint + d] === key) return this.#found(key, hint + d);
+		for (let d = 0; ; d++) {
+			for (const at of [hint - d, hint + d]) {
+				if (keys[at] === key) {
+					this.hints.set(key, at);
+					return at;
+				}
+			}
+			if (d > this.drift) throw misfit(key); // not reached: what shifts is counted
 		}
-		throw misfit(`key ${key} is lost`); // not reached: what shifts is counted
 	}
 
-	#found(key: string, at: number): number {
-		this.#hints.set(key, at);
-		return at;
-	}
-
-	/** Notes that a key came, went or moved; at is undefined where it went. */
-	shift(keys: readonly string[], key: string, at: number | undefined): void {
-		if (at === undefined) this.#hints.delete(key);
-		else this.#hints.set(key, at);
+	/** Notes that keys came, went or moved by one op. */
+	shifted(keys: readonly string[]): void {
 		// A search looks at no more than this, and each op pays its share of the
 		// next rebuild.
-		if (++this.#drift > 256) this.#rebuild(keys);
-	}
-
-	get size(): number {
-		return this.#hints.size;
+		if (++this.drift > 256) this.learn(keys);
 	}
 }
 
 function misfit(what: string): LiveError {
-	return new LiveError('protocol', `changes do not fit the list: ${what}`, 0, true);
+	return new LiveError('protocol', `it does not fit the list: ${what}`, 0, true);
 }
 
 export class List {
@@ -78,11 +70,11 @@ export class List {
 			whole.keys ??
 			items.map((item) => {
 				const key = item?.[primary_key];
-				if (!isObject(item) || (typeof key != 'string' && typeof key != 'number')) throw misfit(`an item without its key ${primary_key}`);
+				if (!isObject(item) || (typeof key != 'string' && typeof key != 'number')) throw misfit('an item without its key');
 				return String(key);
 			});
 		const index = new Index(keys);
-		if (index.size != items.length || keys.length != items.length) throw misfit('keys are not those of the items');
+		if (index.hints.size != items.length || keys.length != items.length) throw misfit('keys');
 		const meta = whole.meta ?? undefined;
 		if (!before) return new List(items, keys, primary_key, meta, index);
 		const had = before.#own();
@@ -113,71 +105,53 @@ export class List {
 		let { meta } = this;
 		let keys: string[] | undefined; // copied only if they change
 		let items: Item[] | undefined;
-		const place = (key: string): number => {
-			const at = index.find(keys ?? this.keys, key);
-			if (at < 0) throw misfit(`key ${key} is not in it`);
-			return at;
-		};
-		// put has key and item at a place, taken out of the place from where there is one.
-		const put = (key: string, at: unknown, item: Item, from?: number): void => {
-			items ??= this.items.slice();
-			keys ??= this.keys.slice();
-			if (from !== undefined) {
-				items.splice(from, 1);
-				keys.splice(from, 1);
-			}
-			if (!(Number.isInteger(at) && (at as number) >= 0 && (at as number) <= keys.length)) {
-				throw misfit(`key ${key} has no place ${String(at)} in ${keys.length}`);
-			}
-			items.splice(at as number, 0, item);
-			keys.splice(at as number, 0, key);
-			index.shift(keys, key, at as number);
-		};
 		for (const op of ops) {
-			if (op?.op == 'meta') {
+			if (op.op == 'meta') {
 				meta = op.meta ?? undefined;
 				continue;
 			}
-			if (typeof op?.key != 'string') throw misfit(`an op without a key: ${JSON.stringify(op)}`);
 			const { key } = op;
-			switch (op.op) {
-				case 'added':
-					if (index.find(keys ?? this.keys, key) >= 0) throw misfit(`key ${key} is in it already`);
-					if (!isObject(op.item)) throw misfit(`key ${key} has no item`);
-					put(key, op.order, op.item);
-					break;
-				case 'removed': {
-					const at = place(key);
-					(items ??= this.items.slice()).splice(at, 1);
-					(keys ??= this.keys.slice()).splice(at, 1);
-					index.shift(keys, key, undefined);
-					break;
-				}
-				case 'changed': {
-					const at = place(key);
-					const item = changed((items ?? this.items)[at]!, op);
-					if (op.order === undefined) (items ??= this.items.slice())[at] = item;
-					else put(key, op.order, item, at);
-					break;
-				}
-				default:
-					throw misfit(`an op that is not known: ${JSON.stringify((op as { op: unknown }).op)}`);
+			const at = index.find(keys ?? this.keys, key);
+			let to: number | undefined; // where it goes; undefined: it stays
+			let item: Item | undefined; // undefined: it goes away
+			if (op.op == 'changed') {
+				item = changed((items ?? this.items)[at], op);
+				to = op.order;
+			} else if (op.op == 'added') {
+				item = op.item;
+				to = op.order ?? -1;
+			} else if (op.op != 'removed') throw misfit(JSON.stringify(op));
+			// What is added must be new, all else must be there.
+			if (typeof key != 'string' || at < 0 != (op.op == 'added') || (op.op != 'removed' && !isObject(item))) throw misfit(JSON.stringify(op));
+			items ??= this.items.slice();
+			if (item && to === undefined) {
+				items[at] = item;
+				continue;
 			}
+			keys ??= this.keys.slice();
+			if (at >= 0) {
+				items.splice(at, 1);
+				keys.splice(at, 1);
+			}
+			if (item) {
+				if (!(to! >= 0 && to! <= keys.length && Number.isInteger(to))) throw misfit(JSON.stringify(op));
+				items.splice(to!, 0, item);
+				keys.splice(to!, 0, key);
+				index.hints.set(key, to!);
+			} else index.hints.delete(key);
+			index.shifted(keys);
 		}
 		return new List(items ?? this.items, keys ?? this.keys, this.primaryKey, meta, index);
 	}
 }
 
-function changed(old: Item, op: Op & { op: 'changed' }): Item {
-	if (op.item !== undefined) {
-		if (!isObject(op.item)) throw misfit(`key ${op.key} has no item`);
-		return op.item;
-	}
-	if (op.set === undefined && op.unset === undefined) return old;
-	if (!isObject(op.set ?? {}) || !Array.isArray(op.unset ?? [])) throw misfit(`key ${op.key} is changed in no known way`);
-	const item = { ...old, ...op.set };
-	for (const name of op.unset ?? []) delete item[name];
-	return item;
+/** What a changed op makes of an item; undefined where it is none. */
+function changed(old: Item | undefined, { item, set, unset }: Op & { op: 'changed' }): Item | undefined {
+	if (item !== undefined || !old) return item;
+	if (!set && !unset) return old;
+	const next = { ...old, ...set };
+	for (const name of unset ?? []) delete next[name];
+	return next;
 }
 
 function equal(a: readonly unknown[], b: readonly unknown[]): boolean {

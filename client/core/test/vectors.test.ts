@@ -70,7 +70,7 @@ describe('http.json', () => {
 	test.each(all.filter(({ name }) => !name.startsWith('envelope') || name == 'envelope of a long poll'))('$name is no list', ({ frame }) => {
 		expect(() => decodeWhole(JSON.stringify(frame))).toThrow(/not that of a live list/);
 	});
-	test('HTML is none either', () => expect(() => decodeWhole('<!doctype html><title>Shop</title>')).toThrow(/want a JSON object.*<!doctype/));
+	test('HTML is none either', () => expect(() => decodeWhole('<!doctype html><title>Shop</title>')).toThrow(/not that of a live list.*<!doctype/));
 });
 
 describe('events.json', () => {
