@@ -45,7 +45,7 @@ export function network(end: End, message: string, cause?: unknown): Why {
 }
 
 /** What a refused request says: its problem document, or what its status tells. */
-export async function errorOf(response: Response): Promise<LiveError> {
+export async function errorOf(response: Response, retry = response.status == 429 || response.status >= 500): Promise<LiveError> {
 	const { status, headers } = response;
 	const type = headers.get('content-type') ?? '';
 	let text = '';
@@ -53,18 +53,15 @@ export async function errorOf(response: Response): Promise<LiveError> {
 		text = await response.text();
 		const problem: unknown = /json/.test(type) ? JSON.parse(text) : undefined;
 		if (isObject(problem) && typeof problem['code'] == 'string') {
-			return new LiveError(problem['code'], String(problem['detail'] ?? problem['title'] ?? ''), status, again(status));
+			return new LiveError(problem['code'], String(problem['detail'] ?? problem['title'] ?? ''), status, retry);
 		}
 	} catch {
 		/* what there is must do */
 	}
 	const known = ({ 401: 'unauthenticated', 403: 'forbidden', 429: 'too_many' } as Record<number, string>)[status];
 	const what = `${response.url} answered ${status}${type && ` with ${type}`}: ${text.slice(0, 80)}`;
-	return new LiveError(known ?? (status < 500 ? 'not_wakeful' : 'unavailable'), what, status, again(status));
+	return new LiveError(known ?? (status < 500 ? 'not_wakeful' : 'unavailable'), what, status, retry);
 }
-
-/** Whether what a status says may be otherwise soon. */
-const again = (status: number): boolean => status == 429 || status >= 500;
 
 /** The wait that an answer asks for, in ms. */
 export function retryAfter(response: Response, now: number): number | undefined {
@@ -124,10 +121,9 @@ export function eventStream(fetch: typeof globalThis.fetch, url: string, headers
 			credentials: 'include',
 			signal: stop.signal,
 		});
-		if (!response.ok) return tell(whyOfStatus(await errorOf(response), retryAfter(response, now())));
+		if (!response.ok) return tell(whyOfStatus(await errorOf(response, !/40[13]/.test(String(response.status))), retryAfter(response, now())));
 		if (!/^text\/event-stream/.test(response.headers.get('content-type') ?? '') || !response.body) {
-			const { message, status } = await errorOf(response);
-			return tell({ end: 'wrong', error: new LiveError('not_wakeful', message, status, true) });
+			return tell({ end: 'wrong', error: await errorOf(response, true) });
 		}
 		if (stop.signal.aborted) return;
 		opened = true;
