@@ -314,7 +314,7 @@ export class Connected implements Client, Keeper, Host {
 		const url = new URL((this.options.socketPath ?? '/ws/') + this.id, this.#base);
 		[this.#outbox, this.#limits, this.#credit, this.#creditAt] = [[], {}, 1, this.env.now()];
 		if (transport == 'events') {
-			const last = this.#session.rewind();
+			const last = this.#session.lastEvent;
 			const headers = { ...this.#bearer(), ...(last && { 'last-event-id': last }) };
 			this.#wire = wire = eventStream(this.#fetch, url.href, headers, ear, () => this.env.now());
 			return;

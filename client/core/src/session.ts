@@ -53,8 +53,6 @@ interface Waiter {
 	readonly position: string;
 	readonly lists: readonly Live[];
 	readonly mark: number;
-	/** The position is of a history before the one that is told now. */
-	readonly past: boolean;
 	readonly done: (error?: LiveError) => void;
 }
 
@@ -143,18 +141,14 @@ export class Session {
 		this.#ask(lists.filter((live) => live.phase == 'idle'));
 	}
 
-	/** Called before a stream is asked for. */
-	rewind(): string {
-		if (this.#held.length) this.lastEvent = ''; // what is held comes again, if all does
-		this.#held = [];
-		return this.lastEvent;
-	}
-
 	/** The connection is gone. */
 	stop(): void {
 		const transport = this.#transport;
 		this.#transport = undefined;
 		this.#calls.clear();
+		// Who has not taken all that came must be sent it again.
+		if (this.#held.length || [...this.lists.values()].some(({ phase }) => phase != 'following')) this.lastEvent = '';
+		this.#held = [];
 		this.#behind.clear();
 		for (const live of this.lists.values()) {
 			live.vouched = live.healing = false;
@@ -241,6 +235,7 @@ export class Session {
 			const held = this.#held;
 			this.#held = [];
 			for (const frame of held) this.frame(frame);
+			if (live.list && !live.shown && covers(this.#position, live.position)) this.#flush([live]);
 			this.#settle();
 		}
 	}
@@ -257,10 +252,10 @@ export class Session {
 				return this.#streamed(frame);
 			case 'progress':
 				this.host.proven();
-				this.host.stale(undefined);
 				this.#position = frame.position;
 				this.#behind = new Set(frame.behind);
-				return this.#settled(frame.position);
+				this.#settled(frame.position);
+				return this.host.stale(undefined);
 			case 'pong':
 				this.host.proven();
 				return this.#settled();
@@ -342,9 +337,10 @@ export class Session {
 		live.position = position;
 		live.error = undefined;
 		live.failures = 0;
-		if (!live.shown && covers(this.#position, position)) return this.#flush([live]);
 		this.#changed(live);
-		if (this.#transport == 'websocket' && ![...this.lists.values()].some((other) => other.phase == 'asked')) this.host.send({ type: 'ping' });
+		if (this.#transport != 'websocket') return; // what was held comes first
+		if (!live.shown && covers(this.#position, position)) this.#flush([live]);
+		else if (![...this.lists.values()].some((other) => other.phase == 'asked')) this.host.send({ type: 'ping' });
 	}
 
 	/** Asks for what is missing: at once, and later and later where that does not help. */
@@ -450,7 +446,9 @@ export class Session {
 
 	/** Everything up to a position was sent, for all but those behind; without one, all that is due. */
 	#settled(position?: string): void {
-		const known = [...this.lists.values()].filter(({ phase, observer, list }) => list && phase == 'following' && !this.#behind.has(observer));
+		// A GET may have answered with more than the others show: it waits for them.
+		const ahead = (live: Live): boolean => !live.vouched && history(live.position) == history(this.#position) && live.position > this.#position;
+		const known = [...this.lists.values()].filter((live) => live.list && live.phase == 'following' && !this.#behind.has(live.observer) && !ahead(live));
 		for (const live of known) {
 			if (!live.vouched || live.pending) this.#dirty.add(live);
 			live.heals = 0;
@@ -460,8 +458,7 @@ export class Session {
 			for (const live of known) this.#reached(live, position);
 			this.#histories.add(history(position));
 		}
-		// A GET may have answered with more than the others show: it waits for them.
-		this.#flush([...this.#dirty].filter((live) => live.vouched || history(live.position) != history(this.#position) || live.position <= this.#position));
+		this.#flush([...this.#dirty].filter((live) => !ahead(live)));
 	}
 
 	#reached(live: Live, position: string): void {
@@ -499,17 +496,16 @@ export class Session {
 
 	// ---- read your writes
 
-	#passed(live: Live, position: string, mark = Infinity, past = false): boolean {
-		const { reached } = live;
+	#passed({ reached, mark }: Live, position: string, since = -1): boolean {
 		if (covers(reached, position)) return true;
 		// Positions of two histories say nothing of each other: what the newer one
 		// tells after the older has ended holds all that the older had.
-		return reached != '' && history(reached) != history(position) && live.mark > mark && (past || this.#histories.has(history(position)));
+		const [now, then] = [history(this.#position), history(position)];
+		return now != then && history(reached) == now && mark > since && this.#histories.has(then);
 	}
 
 	caughtUp(position: string, done: (error?: LiveError) => void): () => void {
-		const past = this.#histories.has(history(position)) && history(this.#position) != history(position);
-		const waiter: Waiter = { position, lists: [...this.lists.values()], mark: this.#mark, past, done };
+		const waiter: Waiter = { position, lists: [...this.lists.values()], mark: this.#mark, done };
 		this.#waiters.add(waiter);
 		this.#settle();
 		this.reach();
@@ -524,7 +520,7 @@ export class Session {
 
 	#settle(): void {
 		for (const waiter of this.#waiters) {
-			const left = waiter.lists.filter((live) => live.active && !live.error && !this.#passed(live, waiter.position, waiter.mark, waiter.past));
+			const left = waiter.lists.filter((live) => live.active && !live.error && !this.#passed(live, waiter.position, waiter.mark));
 			if (left.length) continue;
 			this.#waiters.delete(waiter);
 			waiter.done();

@@ -20,7 +20,8 @@ export type Command =
 	| { do: 'pass'; ms: number }
 	| { do: 'subscribe' | 'unsubscribe' | 'behind' | 'allow'; list: number }
 	| { do: 'refuse'; list: number; code: string }
-	| { do: 'end'; list: number; code: string };
+	| { do: 'end'; list: number; code: string }
+	| { do: 'burst'; list: number; rows: { id: number; n: number }[][]; what: 'lose' | 'double' | 'garble' | 'behind' };
 
 const list = fc.nat(paths.length - 1);
 const rows = fc.uniqueArray(fc.record({ id: fc.integer({ min: 1, max: 7 }), n: fc.nat(3) }), { selector: ({ id }) => id, maxLength: 6 });
@@ -35,6 +36,13 @@ export const commands = fc.array(
 		{ weight: 8, arbitrary: one('take') },
 		{ weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const), at: fc.nat(2) }) },
 		{ weight: 4, arbitrary: fc.record({ do: fc.constant('subscribe' as const), list }) },
+		{
+			weight: 2,
+			arbitrary: fc.record({
+				do: fc.constant('burst' as const), list, rows: fc.array(rows, { minLength: 2, maxLength: 3 }),
+				what: fc.constantFrom('lose' as const, 'double' as const, 'garble' as const, 'behind' as const),
+			}),
+		},
 		{ weight: 1, arbitrary: fc.record({ do: fc.constantFrom('unsubscribe' as const, 'behind' as const, 'allow' as const), list }) },
 		{ weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 60, 400, 2500, 40_000) }) },
 		{ weight: 2, arbitrary: one('double', 'lose', 'catchUp') },
@@ -66,11 +74,20 @@ export class World {
 	late = false;
 	#seen: { connection: Connection; text: string }[] = [];
 	faults: string[] = [];
+	/** The connection on which the server has said how things are. */
+	#proven: Connection | undefined;
+	/** Something was lost or garbled: the client may have to heal. */
+	harmed = false;
 	#env;
 
 	constructor(readonly transport: 'websocket' | 'events' | 'auto', random: () => number) {
 		this.#env = envOf(this.clock, random);
-		this.client = new Connected({ base: 'http://sim', transport, fetch: this.server.fetch, WebSocket: this.server.socket(), lingerMs: 100 }, this.#env);
+		this.client = new Connected({ base: 'http://sim', transport, fetch: this.server.fetch, WebSocket: this.server.socket(), lingerMs: 100, onHealed: (error) => this.#healed(error.message) }, this.#env);
+	}
+
+	#healed(why: string): void {
+		// Over a WebSocket nothing comes late: what was sent in order fits.
+		if (this.transport == 'websocket' && !this.harmed) this.fault(`healed without need: ${why}`);
 	}
 
 	fault(what: string): void {
@@ -102,6 +119,9 @@ export class World {
 
 	/** A list that is said to be live is what the server held at the last progress, or later; no order but the server's. */
 	judge(): void {
+		if (!this.#proven || !this.server.connections.includes(this.#proven)) {
+			for (const { path, list } of this.followed.values()) if (list.get().status == 'live') this.fault(`${path} is live, and nobody has said so`);
+		}
 		for (const one of this.#live()) {
 			let commit = this.server.commit;
 			while (commit >= this.told && !this.#is(one, commit)) commit--;
@@ -116,6 +136,12 @@ export class World {
 		}
 	}
 
+	/** An answer arrives; over events that says how things are, too. */
+	answer(at = 0): void {
+		this.server.answer(at);
+		this.#proven = this.server.connections[0];
+	}
+
 	async deliver(connection: Connection): Promise<boolean> {
 		if (connection.closed || !connection.opened) return false;
 		const frame = connection.down.shift();
@@ -126,6 +152,7 @@ export class World {
 			this.behind = new Set(paths.filter((path) => behind.some((id) => id.startsWith(`observer-${path}-`))));
 			this.late = false;
 		}
+		if (type != 'hello' && type != 'subscribed') this.#proven = connection;
 		if (type == 'changes') this.#seen.push({ connection, text: frame.text });
 		connection.deliver(frame);
 		await settle();
@@ -140,6 +167,19 @@ export class World {
 			case 'write':
 				server.write(Object.fromEntries(command.lists.map((i) => [paths[i]!, command.rows[i]!.map((row) => ({ ...row }))])));
 				break;
+			case 'burst': {
+				// Some diffs of one list in a row, and something about them.
+				const { list, what } = command;
+				if (what == 'behind') await this.run({ do: 'behind', list });
+				for (const rows of command.rows) await this.run({ do: 'write', lists: [list], rows: [rows, rows, rows] });
+				if (what == 'behind') await this.run({ do: 'catchUp' });
+				await this.run({ do: 'flush' });
+				if (what == 'lose') await this.run({ do: 'lose' });
+				if (what == 'garble') await this.run({ do: 'garble', how: command.rows.length });
+				await this.run({ do: 'deliver', n: 6 });
+				if (what == 'double') await this.run({ do: 'double' });
+				break;
+			}
 			case 'deliver':
 				for (let i = 0; i < command.n; i++) for (const each of [...server.connections]) await this.deliver(each);
 				break;
@@ -150,7 +190,7 @@ export class World {
 				server.take();
 				break;
 			case 'answer':
-				server.answer(command.at);
+				this.answer(command.at);
 				break;
 			case 'cut':
 				if (connection) server.cut(connection);
@@ -175,10 +215,10 @@ export class World {
 				break;
 			}
 			case 'lose':
-				if (connection) lose(connection);
+				if (connection && lose(connection)) this.harmed = true;
 				break;
 			case 'garble':
-				if (connection) garble(connection, command.how);
+				if (connection && garble(connection, command.how)) this.harmed = true;
 				break;
 			case 'pass':
 				if (command.ms >= 300) this.late = true;
@@ -261,7 +301,7 @@ export class World {
 			await settle();
 			server.flush();
 			while (server.requests.length) {
-				server.answer();
+				this.answer();
 				await settle();
 			}
 			for (const connection of [...server.connections]) while (await this.deliver(connection));
@@ -271,6 +311,7 @@ export class World {
 			if (!left.length) return;
 			// What was refused for good is asked for again when the app says so.
 			if (left.some(({ list }) => list.get().error?.retry === false)) await this.client.authenticate();
+			this.late = true;
 			await this.clock.pass(1000, settle);
 		}
 		for (const { path, list } of this.followed.values()) {
@@ -280,16 +321,17 @@ export class World {
 }
 
 /** Loses a diff that another follows before any progress: else nobody could know. */
-function lose({ down }: Connection): void {
+function lose({ down }: Connection): boolean {
 	const frames = down.map(({ text }) => JSON.parse(text) as { type: string; observer?: string });
 	for (const [at, { type, observer }] of frames.entries()) {
 		if (type != 'changes') continue;
 		const next = frames.findIndex((other, i) => i > at && (other.type == 'progress' || (other.type == 'changes' && other.observer == observer)));
 		if (next > at && frames[next]!.type == 'changes') {
 			down.splice(at, 1);
-			return;
+			return true;
 		}
 	}
+	return false;
 }
 
 const misfits: object[][] = [
@@ -302,9 +344,10 @@ const misfits: object[][] = [
 ];
 
 /** Makes the first diff on its way one that fits no list. */
-function garble({ down }: Connection, how: number): void {
+function garble({ down }: Connection, how: number): boolean {
 	const frame = down.find(({ text }) => text.startsWith('{"type":"changes"'));
 	if (frame) frame.text = JSON.stringify({ ...(JSON.parse(frame.text) as object), ops: misfits[how] });
+	return frame != undefined;
 }
 
 /** Runs a history; what is returned is what went wrong. */

@@ -141,7 +141,7 @@ export class Server {
 	sessions = new Map<string, Session>();
 	connections: Connection[] = [];
 	/** Requests that are not answered yet. */
-	requests: { url: URL; init: RequestInit; answer: (response: Response) => void; fail: (error: Error) => void }[] = [];
+	requests: { url: URL; init: RequestInit; answer: (response: Response) => void; fail: (error: Error) => void; made?: Response }[] = [];
 	#observers = new Map<string, Observer>();
 	#epochs = 0;
 	generation = 1;
@@ -288,6 +288,8 @@ export class Server {
 			connection.open();
 			this.#admit(connection);
 		}
+		// The answer of a request goes its own way: frames may overtake it.
+		if (!this.down) for (const request of this.requests) request.made ??= this.#respond(request.url, request.init);
 		for (const connection of [...this.connections]) {
 			for (const text of connection.up.splice(0)) this.#message(connection, JSON.parse(text) as Record<string, unknown>);
 		}
@@ -344,16 +346,19 @@ export class Server {
 		else this.#stream(connection, sub);
 	}
 
-	/** Answers the oldest request, or the one at a place. */
+	/** Has the oldest answer arrive, or the one at a place. */
 	answer(at = 0): void {
 		const [request] = this.requests.splice(at, 1);
 		if (!request) return;
-		const { url, init, answer } = request;
 		if (this.down) return request.fail(new Error('no route to host'));
+		request.answer(request.made ?? this.#respond(request.url, request.init));
+	}
+
+	#respond(url: URL, init: RequestInit): Response {
 		if (init.method == 'POST') {
 			const session = this.sessions.get(url.searchParams.get('subscriber')!);
 			session?.subs.delete(url.searchParams.get('observer')!);
-			return answer(new Response('{}', { headers: { 'content-type': 'application/json' } }));
+			return new Response('{}', { headers: { 'content-type': 'application/json' } });
 		}
 		const id = url.searchParams.get('observe')!;
 		url.searchParams.delete('observe');
@@ -361,14 +366,14 @@ export class Server {
 		const refused = this.refusals.get(path);
 		if (refused) {
 			const { status, code } = refused;
-			return answer(new Response(JSON.stringify({ status, code, title: code }), { status, headers: { 'content-type': 'application/problem+json' } }));
+			return new Response(JSON.stringify({ status, code, title: code }), { status, headers: { 'content-type': 'application/problem+json' } });
 		}
 		const observer = this.#observe(path);
 		const session = this.session(id);
 		if (!session.subs.has(observer.id)) {
 			session.subs.set(observer.id, { observer, epoch: observer.epoch, seq: observer.seq, from: observer.seq });
 		}
-		answer(new Response(JSON.stringify(this.#whole(observer)), { headers: { 'content-type': 'application/json' } }));
+		return new Response(JSON.stringify(this.#whole(observer)), { headers: { 'content-type': 'application/json' } });
 	}
 
 	// ---- the client's side of it
