@@ -4,7 +4,7 @@ import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import { Component, memo, StrictMode, Suspense, type ReactNode } from 'react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { useConnection, useLive, useLiveSuspense, WakefulProvider } from '../src/index.js';
-import { Server } from './server.js';
+import { Server } from '../../testing/server.js';
 
 interface Row {
 	id: number;

@@ -7,13 +7,16 @@ export class Server {
 	position = 0;
 	/** What is followed, by path. */
 	followed = new Map<string, string>();
+	/** How often something was asked to be followed. */
+	subscriptions = 0;
 	#seq = new Map<string, number>();
 	#socket: Socket | undefined;
 
 	readonly WebSocket = socketOf(this) as unknown as new (url: string) => WebSocket;
 
-	at(): string {
-		return 'history0' + String(this.position).padStart(16, '0');
+	/** The position now, or so many commits from now. */
+	at(later = 0): string {
+		return 'history0' + String(this.position + later).padStart(16, '0');
 	}
 
 	attach(socket: Socket): void {
@@ -28,6 +31,7 @@ export class Server {
 
 	take(message: { type: string; id?: string; url: string; observer: string }): void {
 		if (message.type == 'subscribe') {
+			this.subscriptions++;
 			const items = this.lists.get(message.url);
 			if (!items) {
 				this.send({ type: 'error', id: message.id, code: 'forbidden', detail: 'not for you' });
@@ -50,12 +54,23 @@ export class Server {
 		this.position++;
 		for (const url of urls) {
 			this.lists.set(url, this.lists.get(url)!.map((row) => (row.id == key ? { ...row, ...set } : row)));
-			const observer = 'o' + url;
-			const seq = this.#seq.get(observer)! + 1;
-			this.#seq.set(observer, seq);
-			this.send({ type: 'changes', observer, epoch: 'e', seq, position: this.at(), ops: [{ op: 'changed', key: String(key), set }] });
+			this.#changes(url, [{ op: 'changed', key: String(key), set }]);
 		}
 		this.progress();
+	}
+
+	/** Tells of one commit by these ops. What is held for who subscribes later is as before. */
+	ops(url: string, ...ops: object[]): void {
+		this.position++;
+		this.#changes(url, ops);
+		this.progress();
+	}
+
+	#changes(url: string, ops: object[]): void {
+		const observer = 'o' + url;
+		const seq = this.#seq.get(observer)! + 1;
+		this.#seq.set(observer, seq);
+		this.send({ type: 'changes', observer, epoch: 'e', seq, position: this.at(), ops });
 	}
 
 	progress(): void {

@@ -1,0 +1,1 @@
+export { wakefulCollectionOptions, type WakefulCollectionConfig, type WakefulUtils, type Written } from './options.js';

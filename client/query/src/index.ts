@@ -1,0 +1,1 @@
+export { livePageOptions, liveQueryOptions, type LivePage, type LiveQueryKey, type LiveQueryOptions } from './options.js';
