@@ -3,16 +3,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 export class Serve {
-  constructor(binary, args) {
+  constructor(binary, args, env = {}) {
     this.binary = binary;
     this.args = args;
+    this.env = env;
     this.errors = '';
     process.on('exit', () => this.process?.kill('SIGKILL')); // never outlives the test
   }
 
   // start resolves when the server answers.
   async start() {
-    this.process = spawn(this.binary, ['serve', '--listen', '127.0.0.1:0', '--operator', 'off', '--drain', '10ms', ...this.args]);
+    this.process = spawn(this.binary, ['serve', '--listen', '127.0.0.1:0', '--operator', 'off', '--drain', '10ms', ...this.args], { env: { ...process.env, ...this.env } });
     this.ended = once(this.process, 'exit');
     this.url = await new Promise((found, failed) => {
       const listen = (text) => {

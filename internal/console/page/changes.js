@@ -56,7 +56,7 @@ export function changesPage([position]) {
       return true;
     },
     escape: () => { if (position) location.hash = '#/changes'; },
-    nodes: [el('h2', { class: 'unseen' }, 'Changes'), asked, el('p', { class: 'hint lead' }, 'The newest transactions that the server remembers. Choose one to ask of an observer why it ran, or did not.'), table.box],
+    nodes: [el('h2', { class: 'unseen' }, 'Changes'), asked, el('p', { class: 'hint lead' }, 'The newest transactions that the server remembers. Choose one to ask of an observer why it ran, or did not. + inserted, ~ updated, − deleted.'), table.box],
   };
 }
 

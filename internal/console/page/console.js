@@ -4,9 +4,9 @@ import { Frame } from './frame.js';
 import { changesPage } from './changes.js';
 import { connectionsPage } from './connections.js';
 import { observerPage } from './observer.js';
-import { observersPage } from './observers.js';
+import { activity, observersPage } from './observers.js';
 import { overviewPage } from './overview.js';
-import { follow, meet, tick } from './store.js';
+import { follow, items, meet, tick } from './store.js';
 import { viewsPage } from './views.js';
 
 const routes = [
@@ -69,8 +69,9 @@ function typed(event) {
 
 addEventListener('hashchange', show);
 addEventListener('keydown', typed);
-follow(['server', 'seconds'], () => {
+follow(['server', 'seconds', 'observers'], () => {
   tick();
+  activity.note(items('observers'), items('seconds').at(-1)?.id ?? 0);
   frame.draw();
 });
 // What is told as "ago" goes on though nothing comes.

@@ -41,14 +41,14 @@ export class Latency {
     const y = (bucket) => (buckets - 1 - bucket) * tall + 2;
     this.plot.height = buckets * tall + 26;
     this.plot.show(`${plural(all, 'delivery', 'deliveries')} in the last ${this.data.length} seconds`,
-      this.axis(bounds, y, buckets), this.heat(heat, y, buckets), this.histogram(totals, all, bounds, this.plot.width - bars, bars, y, buckets),
+      this.axis(bounds, y), this.heat(heat, y, buckets), this.histogram(totals, all, bounds, this.plot.width - bars, bars, y, buckets),
       svg('line', { class: 'axis', x1: left, x2: heat.to, y1: y(-1) + 1, y2: y(-1) + 1 }));
   }
 
-  axis(bounds, y, buckets) {
+  axis(bounds, y) {
     const labels = bounds.map((bound, i) => ([0.1, 1, 10, 100, 1000].includes(bound) ? svg('text', { class: 'tick', x: left - 6, y: y(i) + 4, 'text-anchor': 'end' }, ms(bound)) : false));
     const lines = bounds.map((bound, i) => ([1, 10, 100, 1000].includes(bound) ? svg('line', { class: 'grid', x1: left, x2: this.plot.width, y1: y(i), y2: y(i) }) : false));
-    return [lines, labels, buckets > 0 && minutes((back) => this.heatX(back), seconds, y(-1), y(-1)).filter((node, i) => i % 2 === 1 && (this.plot.width > 420 || i % 4 === 1))];
+    return [lines, labels, minutes((back) => this.heatX(back), seconds, y(-1), y(-1))];
   }
 
   heatX(back) {

@@ -3,18 +3,17 @@ import { end } from './dialog.js';
 import { badge, card, el, facts, fill, put } from './element.js';
 import { bytes, count, ms, parameters, plural, short, shortPosition } from './format.js';
 import { how, identity, standings } from './observers.js';
-import { ask, observer } from './store.js';
+import { ask, observer, server, state } from './store.js';
 import { Timeline } from './timeline.js';
 import { badged } from './table.js';
 import { Why } from './why.js';
 
 export function observerPage([id, position]) {
   const page = new ObserverPage(id);
-  page.ask();
   page.why.of(position);
   page.timeline.choose(position);
   return {
-    title: `Observer ${short(id)}`, lists: ['observers', 'changes', 'seconds'], nodes: page.nodes,
+    title: `Observer ${short(id)}`, lists: ['server', 'observers', 'changes', 'seconds'], nodes: page.nodes,
     draw: () => page.draw(),
     turn([other, next]) {
       if (other !== id) return false;
@@ -44,8 +43,8 @@ class ObserverPage {
     this.nodes = [
       el('p', { class: 'back' }, el('a', { href: '#/observers' }, '← Observers')),
       el('div', { class: 'title' }, this.name, this.signs, el('span', { class: 'gap' }), this.end), this.gone,
-      el('div', { class: 'grid' }, card('In numbers', {}, this.facts), card('How it is kept, and why', {}, this.kept), card('What it reads', {}, this.reads),
-        card('Timeline', { class: 'wide', beside: this.timeline.lane.pick }, this.timeline.box), this.why.box,
+      el('div', { class: 'grid observer' }, card('In numbers', {}, this.facts), card('How it is kept, and why', {}, this.kept), card('What it reads', {}, this.reads),
+        card('Timeline', { class: 'time', beside: this.timeline.lane.pick }, this.timeline.box), this.why.box,
         el('details', { class: 'wide text' }, el('summary', {}, 'The whole account as text'), this.text)),
     ];
   }
@@ -57,6 +56,7 @@ class ObserverPage {
     const one = observer(this.id);
     if (!one) {
       if (this.known) this.over('It has ended. What is shown is how it was.');
+      else if (state('observers').status === 'live' && !this.asked) this.unlisted();
       return;
     }
     this.gone.hidden = true;
@@ -67,6 +67,14 @@ class ObserverPage {
     badged(this.signs, [how(one), ...standings(one)]);
     fill(this.facts, numbers(one));
     this.ask();
+  }
+
+  // unlisted asks for one that is not in the list: of many, not all are.
+  unlisted() {
+    this.asked = true;
+    const { observers = 0, listed_observers: listed = 0 } = server()?.totals ?? {};
+    if (observers > listed) this.ask();
+    else this.over('There is no such observer: it has ended, or the address is not whole.');
   }
 
   over(text) {
@@ -136,13 +144,14 @@ function statements({ statements: all = [], omitted }) {
 }
 
 function kept({ kept: one, notes = [], position }) {
-  const why = one.how === 'step'
+  const means = one.how === 'step'
     ? 'By steps: a change is taken in from the rows that changed, and the database is asked nothing.'
     : 'By evaluating: after changes that touch it its view runs again, and what differs is sent.';
+  const why = one.reason || (one.how === 'evaluate' && 'its view gives no plan to step by; those of resources do.');
   const every = one.every_ns > 0 ? `It also runs every ${ms(one.every_ns / 1e6)}, whatever changes.` : '';
   return [
-    el('p', {}, badge(one.how, one.how), ' ', why),
-    one.reason && el('p', {}, el('b', {}, one.how === 'step' ? 'The last step that could not be made: ' : 'Why not by steps: '), one.reason),
+    el('p', {}, badge(one.how, one.how), ' ', means),
+    why && el('p', { class: 'reason' }, el('b', {}, one.how === 'step' ? 'The last step that could not be made: ' : 'Why not by steps: '), why),
     every && el('p', {}, every),
     one.least_ns > 0 && el('p', {}, `At least ${ms(one.least_ns / 1e6)} lie between two runs.`),
     one.echoes > 0 && el('p', {}, `It is slowed down: ${plural(one.echoes, 'run')} in a row gave nothing and came of what evaluations write.`),

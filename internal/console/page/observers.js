@@ -22,9 +22,7 @@ export const how = (one) => badge(one.how, one.how, one.how === 'step' ? 'kept f
 
 // Activity remembers what each observer did in the last minute, as far as this page saw it.
 class Activity {
-  constructor() {
-    this.by = new Map();
-  }
+  by = new Map();
 
   // note adds what is new since the tick before.
   note(observers, second) {
@@ -57,7 +55,10 @@ class Activity {
   }
 }
 
-const columns = (activity) => [
+// activity is fed whatever is shown, so that the past is there when the list is.
+export const activity = new Activity();
+
+const columns = [
   { id: 'view', label: 'View', sort: (one) => one.view, cell: (td, one) => linked(td, `#/observers/${one.id}`, one.view, `${parameters(one.parameters)} ${short(one.id).slice(0, 8)}`) },
   { id: 'identity', label: 'Identity', sort: (one) => identity(one.identity, one.shared), cell: (td, one) => put(td, identity(one.identity, one.shared)) },
   { id: 'subscribers', label: 'Followed by', number: true, sort: (one) => one.subscribers, cell: (td, one) => put(td, count(one.subscribers)) },
@@ -115,16 +116,14 @@ class Filters {
 }
 
 export function observersPage(parts, query) {
-  const activity = new Activity();
   const filters = new Filters(() => {
     const text = String(filters.query());
     history.replaceState(null, '', `#/observers${text ? `?${text}` : ''}`);
     draw();
   });
-  const table = new Table(columns(activity), { caption: 'Observers', key: (one) => one.id, sorted: ['view', 'asc'], none: () => (items('observers').length ? 'No observer is so.' : 'Nobody observes anything.') });
+  const table = new Table(columns, { caption: 'Observers', key: (one) => one.id, sorted: ['view', 'asc'], none: () => (items('observers').length ? 'No observer is so.' : 'Nobody observes anything.') });
   const draw = () => {
     const all = items('observers');
-    activity.note(all, items('seconds').at(-1)?.id ?? 0);
     filters.tables();
     const passed = all.filter((one) => filters.pass(one));
     table.draw(passed);

@@ -40,8 +40,9 @@ export function ceiling(highest) {
 // minutes are the lines under a time axis of the last seconds.
 export function minutes(x, seconds, top, bottom) {
   const marks = [];
-  for (let back = 0; back <= seconds; back += seconds > 120 ? 60 : 15) {
-    const text = back === 0 ? 'now' : back % 60 ? `−${back} s` : `−${back / 60} min`;
+  const apart = x(0) - x(-60) < 64 ? 120 : 60;
+  for (let back = 0; back <= seconds; back += apart) {
+    const text = back === 0 ? 'now' : `−${back / 60} min`;
     const at = x(-back);
     marks.push(svg('line', { class: 'grid', x1: at, x2: at, y1: top, y2: bottom }));
     marks.push(svg('text', { class: 'tick', x: at, y: bottom + 13, 'text-anchor': back === 0 ? 'end' : back === seconds ? 'start' : 'middle' }, text));

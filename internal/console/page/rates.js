@@ -6,7 +6,7 @@ import { ceiling, hatched, legend, minutes, Plot } from './plot.js';
 
 export const seconds = 300;
 const lane = 46;
-const gap = 12;
+const gap = 20;
 
 // Rates is what both charts are: a time axis, and a second that is read out.
 class Rates {
@@ -101,7 +101,7 @@ export class Flow extends Rates {
       return [
         svg('line', { class: 'axis', x1: 0, x2: this.plot.width, y1: foot, y2: foot }),
         svg('path', { class: `area line ${kind}`, 'data-series': kind, 'data-highest': most, d: this.path((one) => y(one[kind]), () => foot) }),
-        svg('text', { class: 'tick', x: 0, y: top - 2 }, `${text}, to ${count(most)}/s`),
+        svg('text', { class: 'tick', x: 0, y: top - 6 }, `${text}, to ${count(most)}/s`),
       ];
     });
     this.plot.show(this.describe(), minutes((back) => this.x(back), seconds, gap, bottom), drawn, this.cursor(gap, bottom));

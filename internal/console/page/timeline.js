@@ -1,14 +1,14 @@
 // What was done for one observer, newest changes last: drawn as a lane over
 // time, as high as it took long, and told entry by entry.
-import { badge, choice, el, fill, svg } from './element.js';
+import { badge, choice, el, fill, put, svg } from './element.js';
 import { ago, bytes, clock, ms, plural, precise } from './format.js';
 import { rowsOf } from './changes.js';
-import { legend, Plot } from './plot.js';
+import { Plot } from './plot.js';
 import { cross } from './rates.js';
 import { now } from './store.js';
 
-const high = 120;
-const foot = 96;
+const high = 150;
+const foot = 126;
 const [fast, slow] = [0.01, 1000]; // ms at the foot and at the top
 
 // shapes are the signs of what was done: told apart without their colours.
@@ -42,7 +42,7 @@ class Lane {
     const end = now();
     const oldest = this.entries.length ? Math.min(...this.entries.map((one) => Date.parse(one.at))) : end - 60_000;
     const wide = this.window ? this.window * 1000 : Math.max(10_000, end - oldest) * 1.03;
-    const left = 44;
+    const left = 54;
     const x = (time) => Math.min(this.plot.width - 6, left + (this.plot.width - left - 6) * (1 - (end - time) / wide));
     const y = (took) => (took === undefined ? foot : foot - 4 - (Math.log10(Math.min(slow, Math.max(fast, took)) / fast) / Math.log10(slow / fast)) * (foot - 14));
     const shown = this.entries.filter((one) => end - Date.parse(one.at) <= wide);
@@ -71,17 +71,17 @@ export class Timeline {
   constructor(chose) {
     this.chose = chose;
     this.lane = new Lane(chose);
-    this.signs = legend([['step', 'step'], ['read', 'rows read'], ['evaluate', 'evaluation'], ['nothing', 'did not touch']]);
+    this.signs = new Map([['step', 'steps'], ['read', 'rows read'], ['evaluate', 'evaluations'], ['nothing', 'did not touch']].map(([did, text]) => [did, [badge(did, text), text]]));
     this.list = el('ol', { class: 'entries', 'aria-label': 'Entries, newest first' });
     this.more = el('button', { type: 'button', hidden: true, onclick: () => { this.all = true; this.draw(); } }, 'Show all');
     this.nothing = el('label', { class: 'check' }, el('input', { type: 'checkbox', checked: true, onchange: () => this.draw() }), ' what did not touch it');
-    this.box = [this.lane.plot.box, el('div', { class: 'tools' }, this.signs.list, el('span', { class: 'gap' }), this.nothing), this.list, this.more];
+    this.box = [this.lane.plot.box, el('div', { class: 'tools signs' }, [...this.signs.values()].map(([sign]) => sign), el('span', { class: 'gap' }), this.nothing), this.list, this.more];
     this.entries = [];
   }
 
   update(entries) {
     this.entries = entries;
-    for (const kind of Object.keys(shapes)) this.signs.set(kind, String(entries.filter((one) => one.did === kind).length));
+    for (const [did, [sign, text]] of this.signs) put(sign, `${text} ${entries.filter((one) => one.did === did).length}`);
     this.draw();
   }
 
@@ -96,9 +96,12 @@ export class Timeline {
     const shown = this.all ? some : some.slice(0, 20);
     this.more.hidden = shown.length === some.length;
     const key = JSON.stringify([this.chosen, shown.map((one) => [one.at, one.did, one.position])]);
-    if (key === this.key || this.list.contains(document.activeElement)) return;
+    const held = this.list.contains(document.activeElement) ? document.activeElement.dataset.position : undefined;
+    // What has the focus must not go away below it.
+    if (key === this.key || (held && !shown.some((one) => one.position === held))) return;
     this.key = key;
     fill(this.list, shown.length ? shown.map((one) => this.entry(one)) : el('li', { class: 'none' }, 'Nothing is remembered.'));
+    if (held) this.list.querySelector(`[data-position="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
   }
 
   entry(one) {
@@ -109,6 +112,6 @@ export class Timeline {
       el('span', { class: 'what' }, badge(one.did, one.did), one.code && badge('bad', one.code)),
       el('span', { class: 'cause' }, cause, ' ', rowsOf(one.rows), one.why && el('span', { class: 'hint' }, one.why)),
       el('span', { class: 'cost' }, one.did === 'nothing' ? '' : cost.join(' · ')),
-      one.position ? el('button', { type: 'button', class: 'small', 'aria-label': `Why, for the change of ${precise(one.at)}`, onclick: () => this.chose(one.position) }, 'Why?') : el('span', {}));
+      one.position ? el('button', { type: 'button', class: 'small', 'data-position': one.position, 'aria-label': `Why, for the change of ${precise(one.at)}`, onclick: () => this.chose(one.position) }, 'Why?') : el('span', {}));
   }
 }

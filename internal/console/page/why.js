@@ -15,8 +15,8 @@ export class Why {
   constructor(id, chose) {
     this.id = id;
     this.pick = el('select', { 'aria-label': 'Change', onchange: () => this.pick.value && chose(this.pick.value) });
-    this.answer = el('div', { class: 'answer', 'aria-live': 'polite' }, el('p', { class: 'hint' }, 'Choose a change here, in the timeline, or in the list below it.'));
-    this.box = card('Why did it run, or not?', { class: 'wide why', id: 'why', beside: el('label', { class: 'pick' }, 'Change ', this.pick) }, this.answer);
+    this.answer = el('div', { class: 'answer', 'aria-live': 'polite' }, el('p', { class: 'hint' }, 'Choose a change here or in the timeline.'));
+    this.box = card('Why did it run, or not?', { class: 'why', beside: el('label', { class: 'pick' }, 'Change ', this.pick) }, this.answer);
   }
 
   // offers puts the newest changes to choose from; not while one is being chosen.
