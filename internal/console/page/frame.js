@@ -11,13 +11,14 @@ export class Frame {
   constructor(head, notices) {
     this.notices = notices;
     this.name = el('span', { class: 'of' });
-    this.pill = el('p', { class: 'pill', role: 'status', 'data-state': 'loading' }, 'connecting');
+    this.pill = el('p', { class: 'pill', 'data-state': 'loading' }, 'connecting');
+    this.word = el('p', { class: 'unseen', role: 'status' });
     this.links = ways.map(([path, text]) => el('a', { href: `#/${path}`, 'data-path': path }, text));
     this.counts = new Map(this.links.map((link) => [link.dataset.path, link.appendChild(el('span', { class: 'count' }))]));
     this.theme = el('button', { type: 'button', class: 'plain', onclick: () => this.nextTheme() });
     this.out = el('button', { type: 'button', class: 'plain', hidden: true, onclick: () => this.logOut() }, 'Log out');
     fill(head,
-      el('div', { class: 'bar' }, el('h1', {}, el('span', { class: 'dot', 'aria-hidden': 'true' }), 'Wakeful ', this.name), this.pill, el('span', { class: 'gap' }), this.theme, this.out),
+      el('div', { class: 'bar' }, el('h1', {}, el('span', { class: 'dot', 'aria-hidden': 'true' }), 'Wakeful ', this.name), this.pill, this.word, el('span', { class: 'gap' }), this.theme, this.out),
       el('nav', { 'aria-label': 'Parts of the console' }, this.links));
     this.said = '';
     this.ended = false;
@@ -64,8 +65,7 @@ export class Frame {
     const [word, text] = this.standing();
     if (word === 'live') this.heard = Date.now();
     this.pill.dataset.state = word;
-    // Only the word is read out when it changes, not each second that is waited.
-    this.pill.setAttribute('aria-label', `Connection: ${word}`);
+    put(this.word, `Connection: ${word}`); // read out when it changes, not each second that is waited
     put(this.pill, text);
     document.body.dataset.state = word;
     this.notice(word);
