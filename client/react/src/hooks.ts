@@ -1,4 +1,4 @@
-import type { Client, ConnectionState, State } from '@wakeful/client';
+import type { Client, ConnectionState, LiveList, State } from '@wakeful/client';
 import { createContext, createElement, useContext, useSyncExternalStore, type ReactElement, type ReactNode } from 'react';
 import { framesOf, type Shown } from './frames.js';
 
@@ -24,14 +24,14 @@ const none = { subscribe: () => () => {}, get: () => nothing };
 const onServer = (): State<never> => nothing;
 
 /**
- * The list of a URL, live while the component is mounted: the same object until
+ * The list of a URL, or one that a typed client gave, live while the component is mounted: the same object until
  * something changes, and its items the same objects until they change. Lists
  * that changed together are rendered together, at most once a frame. Without a
  * URL nothing is followed.
  */
-export function useLive<T = Record<string, unknown>>(url: string | URL | null | undefined): State<T> {
+export function useLive<T = Record<string, unknown>>(url: string | URL | LiveList<T> | null | undefined): State<T> {
 	const client = useClient();
-	const shown: Pick<Shown<T>, 'subscribe' | 'get'> = url == null ? none : framesOf(client).of(client.live<T>(url));
+	const shown: Pick<Shown<T>, 'subscribe' | 'get'> = url == null ? none : shownOf(client, url);
 	return useSyncExternalStore(shown.subscribe, shown.get, onServer);
 }
 
@@ -40,12 +40,16 @@ export function useLive<T = Record<string, unknown>>(url: string | URL | null | 
  * list is known. A list that is refused is thrown to the error boundary; an
  * error after it was known is in the state.
  */
-export function useLiveSuspense<T = Record<string, unknown>>(url: string | URL): State<T> {
+export function useLiveSuspense<T = Record<string, unknown>>(url: string | URL | LiveList<T>): State<T> {
 	const client = useClient();
 	const state = useLive<T>(url);
 	if (state.position || state.status == 'live' || state.status == 'stale') return state;
 	if (state.status == 'error' && state.error) throw state.error;
-	throw framesOf(client).of(client.live<T>(url)).first();
+	throw shownOf(client, url).first();
+}
+
+function shownOf<T>(client: Client, of: string | URL | LiveList<T>): Shown<T> {
+	return framesOf(client).of(typeof of == 'string' || of instanceof URL ? client.live<T>(of) : of);
 }
 
 /** How the connection is doing. */

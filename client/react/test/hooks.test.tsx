@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
-import { createClient, LiveError, type Client } from '@wakeful/client';
+import { createClient, LiveError, typed, type Client } from '@wakeful/client';
 import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import { Component, memo, StrictMode, Suspense, type ReactNode } from 'react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { useConnection, useLive, useLiveSuspense, WakefulProvider } from '../src/index.js';
+import { useClient, useConnection, useLive, useLiveSuspense, WakefulProvider } from '../src/index.js';
 import { Server } from '../../testing/server.js';
 
 interface Row {
@@ -160,4 +160,57 @@ test('without a provider it says what is missing', () => {
 	vi.spyOn(console, 'error').mockImplementation(() => {});
 	const Posts = (): ReactNode => useLive('/posts').items.length;
 	expect(() => render(<Posts />)).toThrow(/WakefulProvider/);
+});
+
+test('strict mode, two components and coming back soon are one subscription', async () => {
+	server.lists.set('/posts', rows(1));
+	const Posts = (): ReactNode => <p>{useLive<Row>('/posts').items[0]?.score}</p>;
+	const page = render(<App><Posts /><Posts /></App>);
+	await waitFor(() => expect(screen.getAllByText('0')).toHaveLength(2));
+	page.rerender(<App><i /></App>);
+	page.rerender(<App><Posts /></App>);
+	act(() => server.change(0, { score: 3 }, '/posts'));
+	await screen.findByText('3');
+	expect(server.subscriptions).toBe(1);
+	expect([...server.followed.keys()]).toEqual(['/posts']);
+	page.unmount();
+	await waitFor(() => expect(server.followed.size).toBe(0));
+});
+
+interface Views {
+	'/posts': { row: Row; filters: { author?: number } };
+}
+
+test('a typed list has its rows and its filters', async () => {
+	server.lists.set('/posts?author=7', rows(3));
+	const api = typed<Views>(client);
+	const Posts = (): ReactNode => {
+		const { items } = useLive(api.live('/posts', { author: 7 }));
+		const score: number | undefined = items[0]?.score;
+		// @ts-expect-error: rows have no such field
+		void items[0]?.title;
+		return <p>{`${items.length} rows of ${score}`}</p>;
+	};
+	render(<App><Posts /></App>);
+	await screen.findByText('3 rows of 0');
+});
+
+test('what is wrong does not compile', () => {
+	const Wrong = (): ReactNode => {
+		const api = typed<Views>(useClient());
+		// @ts-expect-error: not a filter of it
+		useLive(api.live('/posts', { autor: 7 }));
+		// @ts-expect-error: no list of the API
+		useLive(api.live('/nothing'));
+		// @ts-expect-error: nothing cannot be waited for
+		useLiveSuspense(null);
+		const state = useLive<Row>('/posts');
+		// @ts-expect-error: what is shown is not for writing
+		state.items.push({ id: 1, score: 1 });
+		// @ts-expect-error: no such status
+		if (state.status == 'closed') return null;
+		const unknown: unknown = useLive('/posts').items[0]?.['anything'];
+		return String(unknown);
+	};
+	expect(Wrong).toBeTypeOf('function');
 });
