@@ -4,7 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 status=0
 go run ./bench "$@" </dev/null || status=$?
-client=0
-client/core/bench/run.sh "$@" || client=$?
-[ "$client" = 0 ] || [ "$client" = 77 ] || status=$client
+for bench in client/core client/react; do
+	client=0
+	"$bench/bench/run.sh" "$@" || client=$?
+	[ "$client" = 0 ] || [ "$client" = 77 ] || status=$client
+done
 exit "$status"
