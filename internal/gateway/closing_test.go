@@ -3,10 +3,12 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/wakeful-dev/wakeful/diff"
 	"github.com/wakeful-dev/wakeful/wire"
 )
 
@@ -42,5 +44,40 @@ func TestReplacedClientIsHeard(t *testing.T) {
 	case <-first.frames:
 	case <-time.After(waitMost):
 		t.Error("the connection goes on after the answer")
+	}
+}
+
+// TestEndIsToldFirst: while a list is being closed, nobody follows it that has
+// nothing to send of it. A progress would vouch for what was not sent.
+func TestEndIsToldFirst(t *testing.T) {
+	h := newHouse(t, Config{}, nil)
+	h.worker.set(map[string][]diff.Item{"/a": items("1")})
+	for _, session := range []string{"s1", "s2"} {
+		h.observe("/a", session)
+	}
+	f := h.feedOf("/a")
+	first, second := h.gw.session("s1"), h.gw.session("s2")
+	first.mu.Lock() // which has the closing wait in its middle
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		f.close(wire.Closed{Observer: f.observer, Code: wire.CodeCleared}, h.gw.newWakes())
+	}()
+	for f.mu.TryLock() {
+		f.mu.Unlock()
+		runtime.Gosched()
+	}
+	for range 1000 {
+		second.mu.Lock()
+		if second.subs.of(f.observer) != nil && f.state.Load() == nil {
+			t.Error("a list is let go that a session still follows")
+		}
+		second.mu.Unlock()
+		runtime.Gosched()
+	}
+	first.mu.Unlock()
+	<-closed
+	if second.find(f.observer) != nil || f.state.Load() != nil {
+		t.Error("the list was not closed")
 	}
 }

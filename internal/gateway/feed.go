@@ -291,7 +291,9 @@ func (f *feed) remove(sub *sub) {
 	}
 }
 
-// close ends the observer for all who follow.
+// close ends the observer for all who follow. They are told before the list is
+// let go: a writer that finds nothing to send of a list that is still followed
+// would vouch for it.
 func (f *feed) close(closed wire.Closed, w *wakes) {
 	f.mu.Lock()
 	subs := f.subs
@@ -300,9 +302,6 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 	f.unused = time.Now()
 	f.gateway.alone.add(f)
 	st := f.state.Load()
-	f.setState(st, nil)
-	f.dropLog()
-	f.turn()
 	for _, sub := range subs {
 		s := sub.session
 		s.mu.Lock()
@@ -311,6 +310,8 @@ func (f *feed) close(closed wire.Closed, w *wakes) {
 		s.mu.Unlock()
 		f.let(sub)
 	}
+	f.release()
+	f.turn()
 	f.mu.Unlock()
 	f.gateway.record(event.Event{Kind: event.ObserverEnded, Observer: short(f.observer), Code: string(closed.Code)})
 	f.gateway.forget(f, false)

@@ -50,14 +50,11 @@ type session struct {
 	progress change.Position           // told last
 	newest   change.Position           // of the lists and diffs given
 	unheard  map[*feed]change.Position // followed since the worker spoke last, and where they were right
-	// unsure: a list that is to be sent whole is being closed. No progress speaks
-	// for it before the client was told.
-	unsure  bool
-	awaited map[string]int // resumes that the worker has not answered, by observer
-	stale   bool           // told so
-	tag     string         // begins the ids of events: an id of another session says nothing
-	replies [][]byte       // version 2 messages that come after all that is due
-	unread  int            // bytes of these and of all sub.intro
+	awaited  map[string]int            // resumes that the worker has not answered, by observer
+	stale    bool                      // told so
+	tag      string                    // begins the ids of events: an id of another session says nothing
+	replies  [][]byte                  // version 2 messages that come after all that is due
+	unread   int                       // bytes of these and of all sub.intro
 }
 
 // proof says how much of what was sent has surely arrived at one socket's peer.

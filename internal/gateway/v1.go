@@ -98,10 +98,7 @@ func (sub *sub) uncertain(st *state) *keySet {
 
 // startGood begins a make-good. From here on the cursor stands behind it.
 func (s *session) startGood(sub *sub) {
-	st := sub.feed.state.Load()
-	if st == nil {
-		return // it is being closed, which says so itself
-	}
+	st := sub.feed.state.Load() // never nil of one that is not told that it has ended
 	set := sub.uncertain(st)
 	if planted.Is(planted.MakeGoodSkipped) {
 		set = &keySet{}

@@ -58,11 +58,7 @@ func (s *session) nextV2(k coding, sub *sub) []byte {
 			sub.fallen = wire.ReasonSlowConsumer
 		}
 	}
-	st := sub.feed.state.Load()
-	if st == nil {
-		s.unsure = true
-		return nil // it is being closed, which says so itself
-	}
+	st := sub.feed.state.Load() // never nil of one that is not told that it has ended
 	reason := sub.fallen
 	if sub.at.epoch != st.Epoch && reason != wire.ReasonSubscribe {
 		reason = wire.ReasonEpoch

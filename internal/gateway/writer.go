@@ -221,7 +221,6 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 	}
 	// Loaded before the last look at ready: what it covers was marked before.
 	p := s.gateway.progress.Load()
-	s.unsure = false
 	for len(s.ready) > 0 && len(buf) < fillTarget && direct == nil {
 		sub, done := s.ready[0], false
 		if sub.gated {
@@ -237,7 +236,7 @@ func (s *session) fill(c *socket, buf []byte) (out, direct []byte) {
 			s.dequeue()
 		}
 	}
-	if len(s.ready) > 0 || direct != nil || s.unsure {
+	if len(s.ready) > 0 || direct != nil {
 		return buf, direct
 	}
 	return s.appendTail(c, buf, p), nil
