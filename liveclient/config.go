@@ -88,6 +88,7 @@ type Client struct {
 	leaving   map[string]struct{} // observers to unsubscribe
 	queue     []*feed             // asked for, or to be resumed
 	asking    int                 // questions that the server has not answered
+	parting   int                 // unsubscribes of an event stream that are under way
 	conn      *conn               // nil while there is none
 	state     Connection
 	changed   chan struct{} // closed when state, or how far the lists are, changes

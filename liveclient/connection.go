@@ -222,7 +222,10 @@ func (c *Client) disconnected(on *conn, why *Error) {
 	if c.conn != on {
 		return
 	}
-	c.conn, c.asking, c.stale, c.queue = nil, 0, false, nil
+	if c.parting > 0 {
+		c.renewSession() // they may be carried out at any time
+	}
+	c.conn, c.asking, c.parting, c.stale, c.queue = nil, 0, 0, false, nil
 	for _, f := range c.lists {
 		f.queued = false
 		switch {

@@ -163,7 +163,9 @@ func (o *conn) ask(ctx context.Context, asking *sync.WaitGroup) {
 	}
 }
 
-// nextRequest returns a list to GET, or an observer to leave.
+// nextRequest returns a list to GET, or an observer to leave. Requests overtake
+// each other, and lists share observers: the two are never under way together,
+// so that what is asked for is not left behind it.
 func (c *Client) nextRequest(on *conn) (*feed, string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,10 +176,13 @@ func (c *Client) nextRequest(on *conn) (*feed, string) {
 		for observer := range c.leaving {
 			delete(c.leaving, observer)
 			if len(c.observers[observer]) == 0 {
-				c.asking++ // no GET of the same list may overtake it
+				c.parting++
 				return nil, observer
 			}
 		}
+	}
+	if c.parting > 0 {
+		return nil, ""
 	}
 	f := c.pop(on)
 	if f != nil {
@@ -188,22 +193,41 @@ func (c *Client) nextRequest(on *conn) (*feed, string) {
 	return f, ""
 }
 
+// unsubscribe leaves an observer. Where no answer tells that this was carried
+// out, it may be yet, at any time: the session must not be gone on with.
 func (o *conn) unsubscribe(ctx context.Context, observer string) {
 	query := url.Values{"observer": {observer}, "subscriber": {o.session}}
-	r, err := o.request(ctx, http.MethodPost, o.client.config.Prefix+"/unsubscribe?"+query.Encode())
-	if err == nil {
-		var answer *http.Response
-		if answer, err = o.client.http.Do(r); err == nil {
-			_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection is used again
-			answer.Body.Close()
-		}
+	err := o.post(ctx, o.client.config.Prefix+"/unsubscribe?"+query.Encode())
+	c := o.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != o {
+		return
 	}
-	o.client.mu.Lock()
-	defer o.client.mu.Unlock()
-	if o.client.conn == o {
-		o.client.asking--
-		o.kick()
+	c.parting--
+	if err != nil {
+		c.renewSession()
+		o.end(err)
 	}
+	o.kick()
+}
+
+// post sends a request that only the server's word says anything about.
+func (o *conn) post(ctx context.Context, target string) error {
+	r, err := o.request(ctx, http.MethodPost, target)
+	if err != nil {
+		return err
+	}
+	answer, err := o.client.http.Do(r)
+	if err != nil {
+		return dialError(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 500 {
+		return answerError(answer, target)
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection is used again
+	return nil
 }
 
 // observe GETs a list, and joins it to the stream.
