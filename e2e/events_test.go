@@ -81,17 +81,20 @@ func (v *viewer) act(ctx context.Context) error {
 
 // settle waits until the viewer holds the newest result, and notes it.
 func (v *viewer) settle(ctx context.Context, position change.Position, newest map[string]*checker.Result) {
-	if v.client.Ended() != nil {
-		if err := v.client.Connect(ctx); err != nil {
-			v.t.Errorf("%s: %v", v.name, err)
+	following := func(view follow.View) bool { return view.Ended() == nil && len(view.Lists()) > 0 }
+	for reached := false; !reached; {
+		err := v.client.Wait(ctx, func(view follow.View) bool {
+			p := view.Progress()
+			reached = following(view) && p.Position.Reaches(position) && len(p.Behind) == 0
+			return reached || !following(view)
+		})
+		if err == nil && !reached { // an operator's last order ended it, or had it refused
+			err = v.client.Connect(ctx)
 		}
-	}
-	err := v.client.Wait(ctx, func(view follow.View) bool {
-		p := view.Progress()
-		return p.Position.Reaches(position) && len(p.Behind) == 0
-	})
-	if err != nil {
-		v.t.Errorf("%s did not come to %s", v.name, position)
+		if err != nil {
+			v.t.Errorf("%s did not come to %s: %v", v.name, position, err)
+			break
+		}
 	}
 	v.last(v.track, v.name, v.as, newest, func(done func([]*follow.List) bool) error {
 		return v.client.Wait(ctx, func(view follow.View) bool { return done(view.Lists()) })
