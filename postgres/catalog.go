@@ -56,10 +56,11 @@ func (s *Source) Schema(ctx context.Context) (*schema.Schema, error) {
 	return found.schema, nil
 }
 
-// forgetSchema makes void what was told of the schema, and of the statements
-// that it gives a meaning to: the next one who asks is told anew.
+// forgetSchema makes void what was told of the schema, of rights, and of the
+// statements that they give a meaning to: the next one who asks is told anew.
 func (s *Source) forgetSchema() {
 	s.knowledge.forget()
+	s.grants.forget()
 	s.catalog.mu.Lock()
 	defer s.catalog.mu.Unlock()
 	s.catalog.forgets++
@@ -69,6 +70,7 @@ func (s *Source) forgetSchema() {
 // watchSchema says whether forgetSchema is called wherever the schema changes.
 func (s *Source) watchSchema(watched bool) {
 	s.knowledge.watch(watched)
+	s.grants.watch(watched)
 	s.catalog.mu.Lock()
 	defer s.catalog.mu.Unlock()
 	s.catalog.watched = watched

@@ -32,6 +32,7 @@ type Source struct {
 	server    atomic.Pointer[server] // as it was when we last looked
 	readers   readers
 	catalog   catalog   // what the database holds, for resources
+	grants    grants    // what roles may do with it
 	knowledge knowledge // what it says of statements
 
 	history   atomic.Pointer[history]

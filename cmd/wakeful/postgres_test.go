@@ -172,16 +172,25 @@ tables:
 // soon asks until the status is the one that is wanted.
 func (s *served) soon(t *testing.T, a asked, status int) {
 	t.Helper()
+	s.until(t, func() (string, bool) {
+		got, body, _ := s.do(t, a)
+		return fmt.Sprintf("%s %s: %d %s, want %d", a.method, a.path, got, body, status), got == status
+	})
+}
+
+// until asks until it is so; said is what there was instead.
+func (s *served) until(t *testing.T, so func() (said string, ok bool)) {
+	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		got, body, _ := s.do(t, a)
-		if got == status {
+		said, ok := so()
+		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s %s: %d %s, want %d", a.method, a.path, got, body, status)
+			t.Fatal(said)
 		}
 		<-tick.C
 	}

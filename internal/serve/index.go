@@ -28,14 +28,13 @@ func (s *Server) index(t *site) http.Handler {
 		if !readOnly(w, r) || s.browse(w, r) {
 			return
 		}
+		tables, ok := s.visible(t, w, r)
+		if !ok {
+			return
+		}
 		list := []listed{}
-		for i := range t.mounted {
-			m := &t.mounted[i]
-			methods := m.visible(r)
-			if methods == nil {
-				continue
-			}
-			one := listed{Name: m.Name, URL: origin(r) + m.path, Methods: methods, Key: m.keys(), View: m.View, Why: m.unobserved()}
+		for _, m := range tables {
+			one := listed{Name: m.Name, URL: origin(r) + m.path, Methods: m.methods, Key: m.keys(), View: m.View, Why: m.unobserved()}
 			one.Observable = one.Why == ""
 			list = append(list, one)
 		}

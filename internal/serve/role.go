@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/wakeful-dev/wakeful/internal/rules"
 	"github.com/wakeful-dev/wakeful/permit"
 	"github.com/wakeful-dev/wakeful/postgres"
 	"github.com/wakeful-dev/wakeful/wire"
@@ -15,6 +17,7 @@ import (
 // asking is a database that tells what it is to run as a role.
 type asking interface {
 	Roles(ctx context.Context, names ...string) ([]postgres.RoleFacts, error)
+	Grants(ctx context.Context) (postgres.Grants, error)
 }
 
 // checkRole refuses roles that nobody could run as.
@@ -73,4 +76,48 @@ func (s *Server) as(r *http.Request) (*http.Request, *wire.Problem) {
 		return nil, wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, denied.Reason)
 	}
 	return nil, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the role of the request cannot be told at the moment")
+}
+
+// allow says what a request may do with a table: by the rules, and where it has
+// a role of its own by the rights of that, so that nobody is told of what the
+// database would not let him read.
+func (s *Server) allow(table *rules.Table) permit.Permit {
+	database, ok := s.source.(asking)
+	if s.settings.Role == nil || !ok {
+		return table.Allow
+	}
+	var shown []string
+	for _, c := range table.Columns {
+		if !slices.Contains(table.Hidden, c.Name) {
+			shown = append(shown, c.Name)
+		}
+	}
+	return permit.All(table.Allow, func(r *http.Request, action permit.Action) error {
+		all, err := database.Grants(r.Context())
+		if err != nil {
+			return err
+		}
+		g, some := all[table.Name]
+		switch {
+		case some && g.Reads(shown) && granted(g, action):
+			return nil
+		case permit.SignedIn(r, action) != nil:
+			return permit.SignIn
+		}
+		return permit.Deny("the database does not allow it")
+	})
+}
+
+// granted reports whether a role that may read a table may do that with it.
+// Who writes a row reads it, too.
+func granted(g postgres.Grant, action permit.Action) bool {
+	switch action {
+	case permit.Create:
+		return g.Insert
+	case permit.Update:
+		return g.Update
+	case permit.Delete:
+		return g.Delete
+	}
+	return true
 }

@@ -31,6 +31,7 @@ type mounted struct {
 	*rules.Table
 	resource *resource.Resource[resource.Record]
 	path     string // from the root, escaped
+	allow    permit.Permit
 }
 
 // reserved are names under /api/ that no table can have.
@@ -90,9 +91,11 @@ func (s *Server) build(now *schema.Schema) *site {
 			t.unfit[table.Name] = errors.New("the path /api/" + table.Name + " is the server's own: a view under another name can be served")
 			continue
 		}
-		m := mounted{Table: table, path: s.settings.BasePath + "/api/" + url.PathEscape(table.Name)}
+		m := mounted{Table: table, path: s.settings.BasePath + "/api/" + url.PathEscape(table.Name), allow: s.allow(table)}
+		cfg := s.describe(t, table)
+		cfg.Allow = m.allow
 		var err error
-		if m.resource, err = resource.New(s.describe(t, table)); err != nil {
+		if m.resource, err = resource.New(cfg); err != nil {
 			t.unfit[table.Name] = err
 			continue
 		}
@@ -116,7 +119,7 @@ func (s *Server) describe(t *site, table *rules.Table) resource.Config[resource.
 		Filters: filters(t, table), Search: table.Search,
 		Order: resource.Order{Default: table.Ordering, Allow: []string{resource.AllColumns}},
 		Page:  resource.Page{Size: table.PageSize, Max: table.MaxPageSize},
-		Allow: table.Allow, Reach: t.bound.Reach, Numbers: table.Numbers, Logger: s.logger,
+		Reach: t.bound.Reach, Numbers: table.Numbers, Logger: s.logger,
 		Browse: resource.Browse{Off: !s.settings.Browsable, Socket: base + "/ws/", Prefix: base + "/api/queryobserver", Home: base + "/api/"},
 	}
 	if len(cfg.Search) == 0 {
@@ -224,8 +227,9 @@ func (s *Server) elsewhere(t *site) http.Handler {
 	})
 }
 
-// visible reports whether a request may do anything with a table.
-func (m *mounted) visible(r *http.Request) (methods []string) {
+// visible lists the methods that a request may use with a table, none where it
+// may do nothing with it. The error says that it cannot be told now.
+func (m *mounted) visible(r *http.Request) (methods []string, err error) {
 	for _, one := range []struct {
 		action  permit.Action
 		methods []string
@@ -233,9 +237,42 @@ func (m *mounted) visible(r *http.Request) (methods []string) {
 		{permit.Read, []string{"GET"}}, {permit.Create, []string{"POST"}},
 		{permit.Update, []string{"PUT", "PATCH"}}, {permit.Delete, []string{"DELETE"}},
 	} {
-		if (one.action == permit.Read || !m.View) && m.Allow(r, one.action) == nil {
+		if one.action != permit.Read && m.View {
+			continue
+		}
+		var denied *permit.Denied
+		switch err := m.allow(r, one.action); {
+		case err == nil:
 			methods = append(methods, one.methods...)
+		case !errors.As(err, &denied):
+			return nil, err
 		}
 	}
-	return methods
+	return methods, nil
+}
+
+// offered is a table and the methods that a request may use with it.
+type offered struct {
+	*mounted
+	methods []string
+}
+
+// visible lists the tables that a request may do something with. Where that
+// cannot be told it is answered, and ok is false.
+func (s *Server) visible(t *site, w http.ResponseWriter, r *http.Request) (list []offered, ok bool) {
+	for i := range t.mounted {
+		m := &t.mounted[i]
+		methods, err := m.visible(r)
+		if err != nil {
+			if !errors.Is(err, context.Canceled) {
+				s.logger.Error("it cannot be told who may see a table", "table", m.Name, "err", err)
+			}
+			wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the tables cannot be listed at the moment").Write(w)
+			return nil, false
+		}
+		if methods != nil {
+			list = append(list, offered{m, methods})
+		}
+	}
+	return list, true
 }

@@ -20,11 +20,13 @@ func (s *Server) spec(t *site) http.Handler {
 		if !readOnly(w, r) {
 			return
 		}
+		tables, ok := s.visible(t, w, r)
+		if !ok {
+			return
+		}
 		var list []resource.Described
-		for i := range t.mounted {
-			if m := &t.mounted[i]; m.visible(r) != nil {
-				list = append(list, m.resource)
-			}
+		for _, m := range tables {
+			list = append(list, m.resource)
 		}
 		resource.OpenAPI(info, list...).ServeHTTP(w, r)
 	})
