@@ -155,6 +155,23 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestEndUntold: a list has ended, nobody could tell the client, and the server
+// stops. The next run knows nothing of the list: the client must begin anew.
+func TestEndUntold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state")
+	h := newHouse(t, Config{StateFile: file}, nil)
+	h.observe("/b", "s1")
+	h.observe("/a", "s1")
+	h.cut(h.dial("s1", version1))
+	h.worker.close("/a", wire.CodeViewError)
+	h.awaitEvent(event.ObserverEnded)
+	h.stop()
+	next := newHouse(t, Config{StateFile: file}, nil)
+	if _, err := next.tryDial("s1", version1); err == nil || err.Error() != "handshake answered 410" {
+		t.Errorf("dialling the next run: %v, want 410", err)
+	}
+}
+
 // TestKilled: a run that ended without a word leaves behind whose clients must
 // be told.
 func TestKilled(t *testing.T) {

@@ -354,6 +354,11 @@ func (s *session) end(sub *sub, last *state, closed wire.Closed) {
 	s.enqueue(sub)
 }
 
+// owesEnd reports whether a client may not know of an end. s.mu is held.
+func (s *session) owesEnd() bool {
+	return len(s.endings) > 0 || slices.ContainsFunc(s.ready, func(sub *sub) bool { return sub.ended != nil })
+}
+
 // wake starts the writer of the session's socket.
 func (s *session) wake() {
 	s.mu.Lock()

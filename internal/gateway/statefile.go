@@ -118,7 +118,10 @@ func (g *Gateway) saveState() error {
 	for _, s := range sessions {
 		g.hibernate(s)
 		s.mu.Lock()
-		if s.version == version1 && len(s.dormant)+len(s.left) > 0 {
+		switch {
+		case s.version == version1 && s.owesEnd():
+			lost.add(s.id, time.Now()) // that the client must hear of an end would be forgotten
+		case s.version == version1 && len(s.dormant)+len(s.left) > 0:
 			saved.Sessions = append(saved.Sessions, savedSession{
 				ID: s.id, Client: s.owner.client, Identity: s.owner.identity, Address: s.owner.address, Since: s.since,
 				Lists: slices.Collect(maps.Values(s.dormant)), Left: s.left,
@@ -138,7 +141,7 @@ func (g *Gateway) noteLive(now time.Time, sessions []*session) {
 	live := map[string]bool{}
 	for _, s := range sessions {
 		s.mu.Lock()
-		if s.version == version1 && s.subs.len()+len(s.dormant) > 0 {
+		if s.version == version1 && (s.subs.len()+len(s.dormant) > 0 || s.owesEnd()) {
 			live[s.id] = true
 		}
 		s.mu.Unlock()

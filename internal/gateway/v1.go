@@ -176,9 +176,7 @@ func (s *session) fillV1(sub *sub, buf []byte) (out, direct []byte, done bool) {
 			s.endings = append(s.endings, sub)
 			return appendText(buf, wire.AppendV1Closed(nil, sub.feed.observer, sub.ended.Code)), nil, true
 		case sub.fallen != "" || sub.whole || len(sub.held) > 0:
-			if s.startGood(sub); sub.good == nil {
-				return buf, nil, true
-			}
+			s.startGood(sub)
 			continue
 		}
 		e := sub.at.next.Load()
