@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"sync"
@@ -94,7 +96,14 @@ func (r *reader) stop() {
 
 // follow reads until the connection ends.
 func (r *reader) follow(ctx context.Context, slot string) error {
-	conn, err := pgconn.Connect(ctx, r.url)
+	config, err := pgconn.ParseConfig(r.url)
+	if err != nil {
+		return err
+	}
+	config.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(&calm{from: from}, 256<<10), to)
+	}
+	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -103,39 +112,83 @@ func (r *reader) follow(ctx context.Context, slot string) error {
 	r.within, r.rows = 0, nil // it begins again with transactions that are not told
 	clear(r.parts)
 	r.mu.Unlock()
-	conn.Frontend().SendQuery(&pgproto3.Query{String: fmt.Sprintf(
+	frontend := conn.Frontend()
+	frontend.SendQuery(&pgproto3.Query{String: fmt.Sprintf(
 		"START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '2', streaming 'on', publication_names '%s')", slot, bare)})
-	if err := conn.Frontend().Flush(); err != nil {
+	if err := frontend.Flush(); err != nil {
 		return err
 	}
-	for told := time.Now(); ; {
-		if time.Since(told) > time.Second {
-			told = time.Now()
-			if err := r.tell(conn); err != nil {
-				return err
-			}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Conn().SetDeadline(time.Now()) })
+	defer stop()
+	asked := make(chan struct{}, 1)
+	telling := make(chan struct{})
+	defer func() { close(asked); <-telling }()
+	go func() {
+		defer close(telling)
+		r.keepTelling(frontend, asked)
+	}()
+	for {
+		message, err := frontend.Receive()
+		if err != nil {
+			return err
 		}
-		wait, cancel := context.WithDeadline(ctx, told.Add(time.Second+time.Millisecond))
-		message, err := conn.ReceiveMessage(wait)
-		cancel()
 		switch m := message.(type) {
 		case *pgproto3.CopyData:
 			if r.take(m.Data) {
-				told = time.Time{} // the server asks how far we are
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
 			}
 		case *pgproto3.ErrorResponse:
 			return errors.New(m.Message)
 		case *pgproto3.CopyDone:
 			return errors.New("the server has ended the stream")
 		}
-		if err != nil && (!pgconn.Timeout(err) || ctx.Err() != nil) {
-			return err
+	}
+}
+
+// keepTelling says how far the log has been read: each second, and when asked.
+func (r *reader) keepTelling(to *pgproto3.Frontend, asked <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case _, more := <-asked:
+			if !more {
+				return
+			}
+		}
+		if r.tell(to) != nil {
+			return // the reading fails too
 		}
 	}
 }
 
+// calm lets messages gather where they come thick: the server sends each row by
+// itself, and who is woken for each takes the processor from who decodes them.
+type calm struct {
+	from  io.Reader
+	began time.Time
+	reads int // since then
+}
+
+func (c *calm) Read(p []byte) (int, error) {
+	if c.reads++; c.reads > 32 {
+		now := time.Now()
+		if now.Sub(c.began) < 64*time.Millisecond {
+			<-time.After(time.Millisecond)
+		}
+		if c.reads > 64 {
+			c.began, c.reads = now, 0
+		}
+	}
+	return c.from.Read(p)
+}
+
 // tell says how far the log has been read.
-func (r *reader) tell(conn *pgconn.PgConn) error {
+func (r *reader) tell(to *pgproto3.Frontend) error {
 	r.mu.Lock()
 	at := r.seen
 	r.mu.Unlock()
@@ -144,8 +197,8 @@ func (r *reader) tell(conn *pgconn.PgConn) error {
 		status = binary.BigEndian.AppendUint64(status, at)
 	}
 	status = binary.BigEndian.AppendUint64(status, 0)
-	conn.Frontend().Send(&pgproto3.CopyData{Data: append(status, 0)})
-	return conn.Frontend().Flush()
+	to.Send(&pgproto3.CopyData{Data: append(status, 0)})
+	return to.Flush()
 }
 
 // take reads one frame, and reports whether the server wants an answer.
