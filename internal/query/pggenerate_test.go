@@ -233,11 +233,14 @@ func (g *postgresGenerator) words(name string, c col) string {
 
 // array compares with the elements of an array.
 func (g *postgresGenerator) array(name string, c col) string {
+	if c.kind == "list" { // an array's elements are no arrays
+		return name + g.pick(" IS NULL", " IS NOT NULL")
+	}
 	how := g.pick(" = ANY (", " = ANY (", " <> ALL (")
 	cast := postgresTypes[c.kind].cast + "[]"
 	values := []any{g.value(c.kind), g.value(c.kind), g.value(c.kind)}[:g.IntN(4)]
 	switch n := g.IntN(3); {
-	case n == 0 || g.literals || c.kind == "json" || c.kind == "list" || c.kind == "pair":
+	case n == 0 || g.literals || c.kind == "json" || c.kind == "pair":
 		var list []string
 		for _, v := range values {
 			list = append(list, g.literal(c.kind, v))

@@ -199,7 +199,8 @@ func TestNothingMissedPostgres(t *testing.T) {
 	}
 	for _, form := range postgresExact {
 		tl := l.tallies[form]
-		if all := tl.idle + tl.changed; tl.idle*20 > all || all < 50 {
+		// What a real cannot hold, 0.1 say, is not compared with one in memory.
+		if all := tl.idle + tl.changed; tl.idle*8 > all || all < 50 {
 			t.Errorf("%s: %d of %d reports leave the result as it was", form, tl.idle, all)
 		}
 	}
