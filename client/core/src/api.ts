@@ -114,3 +114,8 @@ export class LiveError extends Error {
 		super(message, options);
 	}
 }
+
+/** An error that heals by itself. */
+export function passing(code: string, message: string, cause?: unknown): LiveError {
+	return new LiveError(code, message, 0, true, { cause });
+}

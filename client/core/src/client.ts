@@ -1,6 +1,6 @@
 // Drives the machine of connection.ts with a real clock, real sockets and the
 // session's frames, and is what an app gets.
-import { LiveError, type Client, type ConnectionState, type LiveList, type Options } from './api.js';
+import { LiveError, passing, type Client, type ConnectionState, type LiveList, type Options } from './api.js';
 import { begin, shown, step, type Effect, type Event, type State, type Transport, type Why } from './connection.js';
 import { decode, encode, type Frame, type Limits, type Message } from './decode.js';
 import { Live, type Keeper } from './live.js';
@@ -29,21 +29,17 @@ export const world: Env = {
 	},
 	id: () => crypto.randomUUID().replaceAll('-', ''),
 	listen(tell) {
-		if (typeof addEventListener != 'function') return () => {};
 		const stop = new AbortController();
-		const on = (target: EventTarget | undefined, name: string, type: 'awake' | 'doubt'): void =>
-			target?.addEventListener(name, () => tell(type), { signal: stop.signal });
-		on(globalThis, 'online', 'awake');
-		on(globalThis, 'pageshow', 'awake');
-		on(globalThis.document, 'visibilitychange', 'awake');
-		on(globalThis, 'offline', 'doubt');
+		for (const name of ['online', 'pageshow', 'visibilitychange', 'offline']) {
+			globalThis.addEventListener?.(name, () => tell(name == 'offline' ? 'doubt' : 'awake'), { signal: stop.signal });
+		}
 		return () => stop.abort();
 	},
 };
 
 const UNLIMITED = 1e6;
 
-const silent = new LiveError('network', 'the server has been silent for too long', 0, true);
+const silent = passing('network', 'the server has been silent for too long');
 
 /** Makes a client; nothing is asked of the server before a list is subscribed to. */
 export function createClient(options: Options = {}): Client {
@@ -220,6 +216,15 @@ export class Connected implements Client, Keeper, Host {
 		});
 	}
 
+	renew(): void {
+		this.id = this.env.id();
+		this.#session.renew();
+	}
+
+	lost(error: LiveError): void {
+		this.#happens({ type: 'ended', why: { end: 'renew', error } });
+	}
+
 	async renewToken(): Promise<boolean> {
 		const before = this.#token;
 		const token = await this.options.token?.();
@@ -288,8 +293,7 @@ export class Connected implements Client, Keeper, Host {
 				if (effect.transport == 'websocket' && this.#token) this.send({ type: 'authenticate', token: this.#token });
 				return this.#session.start(effect.transport, this.#hello!);
 			case 'renew':
-				this.id = this.env.id();
-				return this.#session.renew();
+				return this.renew();
 			case 'token':
 				if (this.#token) this.send({ type: 'authenticate', token: this.#token });
 		}
@@ -308,7 +312,7 @@ export class Connected implements Client, Keeper, Host {
 		try {
 			this.#token = await this.options.token?.();
 		} catch (cause) {
-			return ear.ended({ end: 'cut', error: new LiveError('unauthenticated', 'no token could be had', 0, true, { cause }) });
+			return ear.ended({ end: 'cut', error: passing('unauthenticated', 'no token could be had', cause) });
 		}
 		if (this.#wire != placeholder) return;
 		const url = new URL((this.options.socketPath ?? '/ws/') + this.id, this.#base);
@@ -343,7 +347,7 @@ export class Connected implements Client, Keeper, Host {
 			return this.#happens({ type: 'hello', beat: frame.heartbeat_ms });
 		}
 		if (this.#state.kind == 'greeting') {
-			const error = new LiveError('version', 'the server does not begin with hello', 0, true);
+			const error = passing('version', 'the server does not begin with hello');
 			return this.#happens({ type: 'ended', why: { end: 'wrong', error } as Why });
 		}
 		if (frame) this.#session.frame(frame);

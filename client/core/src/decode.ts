@@ -1,6 +1,6 @@
 // What crosses the wire, read and written in one place. A frame that does not
 // fit is refused here, so that the rest of the client need not doubt any.
-import { LiveError } from './api.js';
+import { LiveError, passing } from './api.js';
 
 export type Item = Record<string, unknown>;
 export type Meta = Readonly<Record<string, unknown>>;
@@ -111,7 +111,7 @@ export function decode(text: unknown): Frame | undefined {
 	const { type } = value;
 	if (typeof type == 'string' && !Object.hasOwn(members, type)) return undefined;
 	const wrong = fault(value, members[type as string] ?? 'type');
-	if (wrong) throw new LiveError('protocol', `the server sent no good ${wrong} in ${String(text).slice(0, 80)}; is it of another version?`, 0, true);
+	if (wrong) throw passing('protocol', `the server sent no good ${wrong} in ${String(text).slice(0, 80)}; is it of another version?`);
 	return value as unknown as Frame;
 }
 

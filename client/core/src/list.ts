@@ -1,6 +1,6 @@
 // A list and the ops that alter it. Nothing here is ever altered once made: what
 // did not change is the same object in the next list.
-import { LiveError } from './api.js';
+import { passing, type LiveError } from './api.js';
 import { isObject, type Item, type Meta, type Op, type Whole } from './decode.js';
 
 /** The place of each key, found without looking at all of them. */
@@ -43,7 +43,7 @@ class Index {
 }
 
 function misfit(what: string): LiveError {
-	return new LiveError('protocol', `it does not fit the list: ${what}`, 0, true);
+	return passing('protocol', `it does not fit the list: ${what}`);
 }
 
 export class List {

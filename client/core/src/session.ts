@@ -1,6 +1,6 @@
 // What is said over a connection: which lists are asked for, what comes of them,
 // and when it is shown. The rules are those of docs/protocol.md (W10, T6, T8).
-import { LiveError, type ConnectionState, type Status } from './api.js';
+import { LiveError, passing, type ConnectionState, type Status } from './api.js';
 import type { Transport } from './connection.js';
 import { decodeWhole, type Changes, type Frame, type Message, type Whole } from './decode.js';
 import { List } from './list.js';
@@ -19,6 +19,10 @@ export interface Host {
 	stale(stale: { since: string; reason: string } | undefined): void;
 	/** A request to the server, with what proves who asks. */
 	request(path: string, init?: RequestInit): Promise<Response>;
+	/** Goes on as another session. */
+	renew(): void;
+	/** Ends the connection, and goes on as another session. */
+	lost(error: LiveError): void;
 	/** Has a fresh token asked for; true where there was one. */
 	renewToken(): Promise<boolean>;
 	after(ms: number, what: () => void): () => void;
@@ -61,8 +65,14 @@ export class Session {
 	#byObserver = new Map<string, Set<Live>>();
 	#calls = new Map<string, readonly Live[]>();
 	#lastCall = 0;
-	#held: (Streamed | Framed<'closed'>)[] = [];
-	#gets = 0;
+	/** The GETs that are under way, each with what came since. */
+	#gets = new Set<(Streamed | Framed<'closed'>)[]>();
+	/** Observers that no list was joined to when they were put here. */
+	#leaving = new Set<string>();
+	/** The unsubscribes of an event stream that are under way. */
+	#parting = 0;
+	/** Lists whose GET waits for these, and from which position on they are asked for. */
+	#queue = new Map<Live, string>();
 	#behind = new Set<string>();
 	#dirty = new Set<Live>();
 	#patience: (() => void) | undefined;
@@ -95,16 +105,42 @@ export class Session {
 		this.#dirty.delete(live);
 		this.#rename(live, '');
 		live.reset();
-		if (observer) this.#leave(observer);
+		this.#queue.delete(live);
+		if (observer) this.#leaving.add(observer);
 		this.#settle();
 	}
 
-	/** Ends a subscription that no list needs. */
-	#leave(observer: string): void {
-		if (!this.#transport || this.#byObserver.has(observer)) return;
+	/**
+	 * Leaves what no list needs, and sends the GETs that may be sent. Lists share
+	 * observers, and requests overtake each other: nothing is left while it may be
+	 * asked for, nor a GET sent while something is being left.
+	 */
+	#turn(): void {
+		if (!this.#transport) return;
+		if (this.#leaving.size && !this.#gets.size && ![...this.lists.values()].some(({ phase }) => phase == 'asked' || phase == 'resuming')) {
+			for (const observer of this.#leaving) if (!this.#byObserver.has(observer)) void this.#leave(observer);
+			this.#leaving.clear();
+		}
+		if (this.#parting) return;
+		for (const [live, after] of this.#queue) void this.#get(live, after);
+		this.#queue.clear();
+	}
+
+	/** Where no answer tells that it was carried out, it may be yet, at any time: the session is not gone on with. */
+	async #leave(observer: string): Promise<void> {
 		if (this.#transport == 'websocket') return this.host.send({ type: 'unsubscribe', observer });
-		const query = new URLSearchParams({ observer, subscriber: this.host.id });
-		this.host.request(`${this.host.prefix}/unsubscribe?${query}`, { method: 'POST' }).catch(() => {}); // the session's end is its end too
+		const { id, prefix } = this.host;
+		const url = `${prefix}/unsubscribe?${new URLSearchParams({ observer, subscriber: id })}`;
+		this.#parting++;
+		let cause: unknown;
+		const status = await this.host.request(url, { method: 'POST' }).then(
+			(answer) => answer.status,
+			(error: unknown) => ((cause = error), 500),
+		);
+		if (id != this.host.id) return;
+		this.#parting--;
+		if (status >= 500) this.host.lost(passing('network', `no answer from ${url}`, cause));
+		else this.#turn();
 	}
 
 	#rename(live: Live, observer: string): void {
@@ -147,9 +183,10 @@ export class Session {
 		this.#transport = undefined;
 		this.#calls.clear();
 		// Who has not taken all that came must be sent it again.
-		if (this.#held.length || [...this.lists.values()].some(({ phase }) => phase != 'following')) this.lastEvent = '';
-		this.#held = [];
+		if ([...this.lists.values()].some(({ phase }) => phase != 'following')) this.lastEvent = '';
+		for (const held of this.#gets) held.length = 0;
 		this.#behind.clear();
+		if (this.#parting) this.host.renew();
 		for (const live of this.lists.values()) {
 			live.vouched = live.healing = false;
 			live.cancel?.();
@@ -161,6 +198,9 @@ export class Session {
 	/** Another session has begun: nothing that was asked of the old one counts. */
 	renew(): void {
 		this.lastEvent = '';
+		this.#parting = 0;
+		this.#leaving.clear();
+		this.#queue.clear();
 		for (const live of this.lists.values()) if (live.phase == 'asked') live.phase = 'idle';
 	}
 
@@ -175,12 +215,13 @@ export class Session {
 			live.cancel?.();
 			live.phase = 'asked';
 			if (this.#transport == 'events') {
-				void this.#get(live);
+				this.#queue.set(live, '');
 				continue;
 			}
 			const { headers } = this.host;
 			this.host.send({ type: 'subscribe', id: this.#call([live]), url: live.path, ...(headers && { headers }) });
 		}
+		this.#turn();
 	}
 
 	/** Says what is held. The first of a connection is sent though it be empty. */
@@ -206,12 +247,13 @@ export class Session {
 		send();
 	}
 
-	async #get(live: Live, after = ''): Promise<void> {
+	async #get(live: Live, after: string): Promise<void> {
 		const { id } = this.host;
 		const stream = (live.stream = this.#stream);
 		const url = `${live.path}${live.path.includes('?') ? '&' : '?'}observe=${id}`;
 		const stands = (): boolean => live.active && id == this.host.id;
-		this.#gets++;
+		const held: (Streamed | Framed<'closed'>)[] = [];
+		this.#gets.add(held);
 		try {
 			const response = await this.host.request(url, { headers: { ...this.host.headers, ...(after && { 'wakeful-position': after }) } });
 			if (response.status != 200) {
@@ -220,21 +262,19 @@ export class Session {
 				return;
 			}
 			const whole = decodeWhole(await response.text());
-			if (!live.active && id == this.host.id) this.#leave(whole.observer);
+			if (!live.active && id == this.host.id) this.#leaving.add(whole.observer);
 			if (!stands()) return;
 			if (stream != this.#stream && this.#transport && !this.#named.has(whole.observer)) return this.#ask([live]);
 			this.#rename(live, whole.observer);
 			if (live.phase == 'asked') live.phase = this.#transport ? 'following' : 'idle';
 			this.#install(live, whole);
+			for (const frame of held) if (frame.observer == live.observer) this.#give(live, frame);
 		} catch (cause) {
 			if (!stands()) return;
-			const error = cause instanceof LiveError ? cause : new LiveError('network', `cannot reach ${url}`, 0, true, { cause });
+			const error = cause instanceof LiveError ? cause : passing('network', `cannot reach ${url}`, cause);
 			this.#fail(live, error.code, error.message, error.status);
 		} finally {
-			this.#gets--;
-			const held = this.#held;
-			this.#held = [];
-			for (const frame of held) this.frame(frame);
+			this.#gets.delete(held);
 			if (live.list && !live.shown && covers(this.#position, live.position)) this.#flush([live]);
 			this.#settle();
 		}
@@ -278,7 +318,7 @@ export class Session {
 		this.host.proven();
 		const asked = this.#answered(id);
 		const [first] = asked;
-		if (!first) return this.#leave(observer); // nobody wants it any more
+		if (!first) return void this.#leaving.add(observer); // nobody wants it any more
 		for (const live of asked) {
 			if (live.phase == 'asked') this.#rename(live, observer);
 			else if (live.phase != 'resuming' || live.observer != (replaces ?? observer)) continue;
@@ -289,17 +329,14 @@ export class Session {
 	}
 
 	#streamed(frame: Streamed | Framed<'closed'>): void {
-		const lists = this.#of(frame.observer);
-		// The answer to a GET may come behind what follows it.
-		if (this.#transport == 'events' && this.#gets && !lists.some(({ phase }) => phase == 'following')) {
-			this.#held.push(frame);
-			return;
-		}
-		for (const live of lists) {
-			if (frame.type == 'closed') this.#closed(live, frame);
-			else if (live.phase == 'following') this.#take(live, frame);
-			else if (live.phase == 'resuming' && frame.type == 'snapshot') this.#install(live, frame);
-		}
+		for (const held of this.#gets) held.push(frame); // the answer to a GET may come behind what follows it
+		for (const live of this.#of(frame.observer)) this.#give(live, frame);
+	}
+
+	#give(live: Live, frame: Streamed | Framed<'closed'>): void {
+		if (frame.type == 'closed') this.#closed(live, frame);
+		else if (live.phase == 'following') this.#take(live, frame);
+		else if (live.phase == 'resuming' && frame.type == 'snapshot') this.#install(live, frame);
 	}
 
 	#take(live: Live, frame: Streamed): void {
@@ -310,7 +347,7 @@ export class Session {
 		if (frame.type == 'snapshot') return this.#install(live, frame);
 		if (live.epoch == epoch && seq <= live.seq) return;
 		if (live.epoch != epoch || seq != live.seq + 1 || !live.list) {
-			return this.#heal(live, new LiveError('protocol', `${live.path}: changes ${epoch}:${seq} on ${live.epoch}:${live.seq}`, 0, true));
+			return this.#heal(live, passing('protocol', `${live.path}: changes ${epoch}:${seq} on ${live.epoch}:${live.seq}`));
 		}
 		try {
 			live.list = live.list.apply(frame.ops);
@@ -419,7 +456,8 @@ export class Session {
 		if (this.#behind.has(live.observer)) return this.#flush([live]);
 		this.#patience ??= this.host.after(PATIENCE, () => {
 			this.#patience = undefined;
-			this.#flush(this.#dirty);
+			// Who is not as far as the last progress waits for what it missed.
+			this.#flush([...this.#dirty].filter(({ vouched, position }) => vouched || !this.#position || covers(position, this.#position)));
 		});
 	}
 
@@ -519,6 +557,7 @@ export class Session {
 	}
 
 	#settle(): void {
+		this.#turn();
 		for (const waiter of this.#waiters) {
 			const left = waiter.lists.filter((live) => live.active && !live.error && !this.#passed(live, waiter.position, waiter.mark));
 			if (left.length) continue;
@@ -537,12 +576,13 @@ export class Session {
 		else if (this.#transport && times % 4 == 3) {
 			// A stream cannot be asked; a GET says no less than it is asked for.
 			for (const { lists, position } of this.#waiters) {
-				for (const live of lists) if (live.phase == 'following' && !this.#passed(live, position)) void this.#get(live, position);
+				for (const live of lists) if (live.phase == 'following' && !this.#passed(live, position)) this.#queue.set(live, position);
 			}
+			this.#turn();
 		}
 	}
 }
 
 function misfit(live: Live, cause: unknown): LiveError {
-	return new LiveError('protocol', `${live.path}: ${cause instanceof Error ? cause.message : String(cause)}`, 0, true, { cause });
+	return passing('protocol', `${live.path}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
 }

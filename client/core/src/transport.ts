@@ -1,6 +1,6 @@
 // Two ways to hear a session's frames: a WebSocket, and server-sent events over
 // fetch, for networks that block the first.
-import { LiveError, type Options } from './api.js';
+import { LiveError, passing, type Options } from './api.js';
 import { isObject } from './decode.js';
 import type { End, Why } from './connection.js';
 
@@ -41,7 +41,7 @@ export function whyOf(code: number, reason: string): Why {
 }
 
 export function network(end: End, message: string, cause?: unknown): Why {
-	return { end, error: new LiveError('network', message, 0, true, { cause }) };
+	return { end, error: passing('network', message, cause) };
 }
 
 /** What a refused request says: its problem document, or what its status tells. */
@@ -89,7 +89,7 @@ export function webSocket(make: NonNullable<Options['WebSocket']>, url: string, 
 	socket.onopen = () => {
 		opened = true;
 		if (socket.protocol == 'wakeful.v2+json') return ear.opened();
-		const error = new LiveError('version', `${url} does not speak wakeful.v2+json`, 0, true);
+		const error = passing('version', `${url} does not speak wakeful.v2+json`);
 		ear.ended({ end: 'wrong', error });
 	};
 	socket.onmessage = (event) => ear.frame(event.data);

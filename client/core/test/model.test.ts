@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { commands, play } from './model.js';
+import { commands, known, play } from './model.js';
 
 const runs = process.env['WAKEFUL_LONG'] ? 20_000 : 200;
 
@@ -9,6 +9,6 @@ test.each(['websocket', 'events', 'auto'] as const)('over %s lists are never wro
 		fc.asyncProperty(commands, fc.nat(), async (history, seed) => {
 			expect(await play(transport, history, seed)).toEqual([]);
 		}),
-		{ numRuns: runs },
+		{ numRuns: runs, examples: known },
 	);
 });

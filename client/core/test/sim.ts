@@ -6,6 +6,9 @@ import type { Item } from '../src/decode.js';
 
 export type Rows = readonly Item[];
 
+/** Whose observer a path has: twins are one request to the server. */
+export const canonical = (path: string): string => path.replace(/[?&]twin=1$/, '');
+
 /** A clock with timers. */
 export class Clock {
 	now = 1_000_000;
@@ -142,6 +145,8 @@ export class Server {
 	connections: Connection[] = [];
 	/** Requests that are not answered yet. */
 	requests: { url: URL; init: RequestInit; answer: (response: Response) => void; fail: (error: Error) => void; made?: Response }[] = [];
+	/** Requests that nobody waits for any more, and that are carried out when they arrive. */
+	late: { url: URL; init: RequestInit }[] = [];
 	#observers = new Map<string, Observer>();
 	#epochs = 0;
 	generation = 1;
@@ -162,7 +167,7 @@ export class Server {
 	}
 
 	rows(path: string, commit = this.commit): Rows {
-		return this.commits[commit]!.get(path) ?? [];
+		return this.commits[commit]!.get(canonical(path)) ?? [];
 	}
 
 	/** Commits: new rows for some lists. */
@@ -217,7 +222,8 @@ export class Server {
 		connection.down.push({ text: JSON.stringify(frame), ...(id && { id }) });
 	}
 
-	#observe(path: string): Observer {
+	#observe(url: string): Observer {
+		const path = canonical(url);
 		let observer = this.#observers.get(path);
 		if (!observer) {
 			const epoch = `epoch${++this.#epochs}`;
@@ -228,7 +234,7 @@ export class Server {
 	}
 
 	observer(path: string): Observer | undefined {
-		return this.#observers.get(path);
+		return this.#observers.get(canonical(path));
 	}
 
 	session(id: string): Session {
@@ -243,6 +249,7 @@ export class Server {
 	restart(history: boolean): void {
 		for (const connection of [...this.connections]) this.cut(connection);
 		for (const { fail } of this.requests.splice(0)) fail(new Error('connection reset'));
+		this.late = [];
 		this.sessions.clear();
 		this.#observers.clear();
 		if (history) this.generation++;
@@ -288,6 +295,7 @@ export class Server {
 			connection.open();
 			this.#admit(connection);
 		}
+		for (const { url, init } of this.late.splice(0)) this.#respond(url, init);
 		// The answer of a request goes its own way: frames may overtake it.
 		if (!this.down) for (const request of this.requests) request.made ??= this.#respond(request.url, request.init);
 		for (const connection of [...this.connections]) {
@@ -329,14 +337,14 @@ export class Server {
 	}
 
 	#follow(connection: Connection, session: Session, url: string, call: unknown, held: { epoch: string; seq: number } | undefined, known: string): void {
-		const refused = this.refusals.get(url);
+		const refused = this.refusals.get(canonical(url));
 		if (refused) {
 			if (held) return this.say(connection, { type: 'closed', observer: known, code: refused.code, detail: '' });
 			return this.say(connection, { type: 'error', id: call, code: refused.code, detail: 'refused' });
 		}
 		const observer = this.#observe(url);
 		const fits = held?.epoch == observer.epoch && observer.log.filter(({ seq }) => seq > held.seq).length == observer.seq - held.seq;
-		const sub: Sub = { observer, epoch: observer.epoch, seq: fits ? held.seq : observer.seq, from: observer.seq };
+		const sub: Sub = { observer, epoch: observer.epoch, seq: fits ? held.seq : observer.seq, from: fits ? held.seq : observer.seq };
 		session.subs.set(observer.id, sub);
 		this.say(connection, {
 			type: 'subscribed', id: call, observer: observer.id, epoch: observer.epoch, seq: sub.seq, primary_key: 'id',
@@ -354,7 +362,16 @@ export class Server {
 		request.answer(request.made ?? this.#respond(request.url, request.init));
 	}
 
-	#respond(url: URL, init: RequestInit): Response {
+	/** The connection of the oldest request breaks; it arrives nevertheless, some time. */
+	sever(): void {
+		const request = this.requests.shift();
+		if (!request) return;
+		if (!request.made) this.late.push(request);
+		request.fail(new Error('connection reset'));
+	}
+
+	#respond(asked: URL, init: RequestInit): Response {
+		const url = new URL(asked);
 		if (init.method == 'POST') {
 			const session = this.sessions.get(url.searchParams.get('subscriber')!);
 			session?.subs.delete(url.searchParams.get('observer')!);
@@ -363,7 +380,7 @@ export class Server {
 		const id = url.searchParams.get('observe')!;
 		url.searchParams.delete('observe');
 		const path = url.pathname + url.search;
-		const refused = this.refusals.get(path);
+		const refused = this.refusals.get(canonical(path));
 		if (refused) {
 			const { status, code } = refused;
 			return new Response(JSON.stringify({ status, code, title: code }), { status, headers: { 'content-type': 'application/problem+json' } });
