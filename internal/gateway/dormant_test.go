@@ -223,3 +223,43 @@ func TestBrokenStateFile(t *testing.T) {
 		}
 	}
 }
+
+// TestChangeWhileGoingToSleep: a diff comes when a session has dropped its lists,
+// and they do not know yet. It is owed to nobody: who comes back is made good.
+func TestChangeWhileGoingToSleep(t *testing.T) {
+	h := newHouse(t, Config{}, nil)
+	h.worker.lists["/a"] = items("1:x", "2:y")
+	c := h.dial("s1", version1)
+	list := modelOf(h.observe("/a", "s1").Items)
+	h.cut(c)
+	s, f := h.gw.session("s1"), h.feedOf("/a")
+	s.mu.Lock()
+	dropped := s.sleep()
+	s.mu.Unlock()
+	h.worker.set(map[string][]diff.Item{"/a": items("1:x", "2:y", "3:z")})
+	h.awaitSeq(f, 1)
+	for _, sub := range dropped {
+		f.detach(sub)
+	}
+	s.mu.Lock()
+	if len(s.ready) > 0 || s.owed > 0 {
+		t.Errorf("%d lists that nobody follows have something to send, %d bytes are owed of them", len(s.ready), s.owed)
+	}
+	s.mu.Unlock()
+	h.gw.forget(f, true)
+	h.worker.await("the observer being left", func() bool { return len(h.worker.left) == 1 })
+	want := items("2:w")
+	h.worker.set(map[string][]diff.Item{"/a": want})
+	h.dial("s1", version1).follow(list, want)
+}
+
+// awaitSeq waits until a feed has come to a diff.
+func (h *house) awaitSeq(f *feed, seq uint64) {
+	h.t.Helper()
+	for deadline := time.Now().Add(waitMost); f.state.Load().Seq < seq; {
+		if time.Now().After(deadline) {
+			h.t.Fatal("the diff never came")
+		}
+		<-time.After(time.Millisecond)
+	}
+}

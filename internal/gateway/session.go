@@ -81,6 +81,7 @@ type sub struct {
 
 	at     *entry // sent last
 	queued bool   // in session.ready
+	left   bool   // dropped: nothing of it is to be sent any more
 	owed   int    // part of session.owed
 	ended  *wire.Closed
 	last   *state // the list when it ended
@@ -258,8 +259,12 @@ func (s *session) find(observer string) *sub {
 	return s.subs.of(observer)
 }
 
-// due notes that a subscription has a diff of that cost to send.
+// due notes that a subscription has a diff of that cost to send. The feed may not
+// know yet that it was dropped.
 func (s *session) due(sub *sub, cost int) {
+	if sub.left || s.ended {
+		return
+	}
 	s.enqueue(sub)
 	if sub.fallen != "" {
 		return // the snapshot will contain it
@@ -284,8 +289,10 @@ func (s *session) paid(sub *sub, cost int) {
 	s.owed -= cost
 }
 
+// enqueue has a subscription's turn to send come, unless it was dropped: its list
+// may be let go before that.
 func (s *session) enqueue(sub *sub) {
-	if !sub.queued {
+	if !sub.queued && !sub.left && !s.ended {
 		sub.queued = true
 		s.ready = append(s.ready, sub)
 	}
@@ -304,6 +311,7 @@ func (s *session) dequeue() {
 
 // drop ends a subscription without a word.
 func (s *session) drop(sub *sub) {
+	sub.left = true
 	if s.subs.of(sub.feed.observer) == sub {
 		s.subs.drop(sub.feed.observer)
 	}
