@@ -203,8 +203,7 @@ func (s *Source) errAllTables() *SetupError {
 
 // syncTables adds tables to the publication that suit, and takes out what does
 // not suit any more, where the role may. It reports whether there are tables in
-// it now that are not ready. Of those that were ready and are not any more it
-// says that they may have changed: nobody says so again.
+// it now that are not ready.
 func (s *Source) syncTables(ctx context.Context) (fresh bool, err error) {
 	s.tables.syncing.Lock()
 	defer s.tables.syncing.Unlock()
@@ -217,11 +216,18 @@ func (s *Source) syncTables(ctx context.Context) (fresh bool, err error) {
 	if err != nil || former == nil {
 		return fresh, err
 	}
-	if lost := s.tables.lost(*former); len(lost) > 0 {
-		s.forgetSchema()
-		err = s.say(context.WithoutCancel(ctx), lost)
+	return fresh, s.sayLost(ctx, *former)
+}
+
+// sayLost says of the tables that were ready and are not any more that they may
+// have changed.
+func (s *Source) sayLost(ctx context.Context, former map[string]*table) error {
+	lost := s.tables.lost(former)
+	if len(lost) == 0 {
+		return nil
 	}
-	return fresh, err
+	s.forgetSchema()
+	return s.say(context.WithoutCancel(ctx), lost) // nobody notices again
 }
 
 // lost names the tables that were ready and are not any more.
@@ -302,7 +308,7 @@ func (s *Source) adopt(ctx context.Context, older bool) (fresh []string, err err
 		}
 	}
 	s.tables.known.Store(&found)
-	return fresh, nil
+	return fresh, s.sayLost(ctx, known)
 }
 
 // newDue begins to wait for what is published now.
