@@ -81,9 +81,11 @@ func (w *Worker) startPin(now time.Time) (next time.Time) {
 
 // offered is a snapshot that the source has at hand, where one will do that may
 // lack what was committed a moment ago: a list that is asked for is not to be older
-// than the question, and one that changes by itself not older than its time.
+// than the question, and one that changes by itself not older than its time. It may
+// have been opened before one that was pinned since, though its number is higher:
+// so it is for nobody who waits to be answered.
 func (w *Worker) offered() source.Snapshot {
-	if w.offers == nil || w.round != nil || len(w.waiting) > 0 || w.pins.wanted > w.pins.number {
+	if w.offers == nil || w.round != nil || len(w.waiting)+len(w.asking) > 0 || w.pins.wanted > w.pins.number {
 		return nil
 	}
 	for o := range w.polled {
