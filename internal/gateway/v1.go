@@ -98,7 +98,10 @@ func (sub *sub) uncertain(st *state) *keySet {
 
 // startGood begins a make-good. From here on the cursor stands behind it.
 func (s *session) startGood(sub *sub) {
-	st := sub.feed.state.Load() // never nil of one that is not told that it has ended
+	st := sub.feed.state.Load()
+	if st == nil {
+		return // nobody follows it by this any more
+	}
 	set := sub.uncertain(st)
 	if planted.Is(planted.MakeGoodSkipped) {
 		set = &keySet{}
@@ -176,7 +179,9 @@ func (s *session) fillV1(sub *sub, buf []byte) (out, direct []byte, done bool) {
 			s.endings = append(s.endings, sub)
 			return appendText(buf, wire.AppendV1Closed(nil, sub.feed.observer, sub.ended.Code)), nil, true
 		case sub.fallen != "" || sub.whole || len(sub.held) > 0:
-			s.startGood(sub)
+			if s.startGood(sub); sub.good == nil {
+				return buf, nil, true
+			}
 			continue
 		}
 		e := sub.at.next.Load()

@@ -58,7 +58,10 @@ func (s *session) nextV2(k coding, sub *sub) []byte {
 			sub.fallen = wire.ReasonSlowConsumer
 		}
 	}
-	st := sub.feed.state.Load() // never nil of one that is not told that it has ended
+	st := sub.feed.state.Load()
+	if st == nil {
+		return nil // nobody follows it by this any more
+	}
 	reason := sub.fallen
 	if sub.at.epoch != st.Epoch && reason != wire.ReasonSubscribe {
 		reason = wire.ReasonEpoch
