@@ -135,7 +135,7 @@ func (g *Gateway) streamSession(w http.ResponseWriter, r *http.Request, id strin
 func (c *socket) start(lastID string) {
 	s := c.owner()
 	w := c.gateway.newWakes()
-	s.rewind(nil, s.toldUpTo(lastID), w)
+	s.rewind(c, nil, s.toldUpTo(lastID), w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.socket == c {

@@ -320,9 +320,11 @@ func (g *Gateway) serveUnsubscribe(w http.ResponseWriter, r *http.Request) {
 // unsubscribeAndWait ends a subscription and waits for the proof that nothing
 // sent for it is still on its way; failing that in time, the socket is closed.
 func (g *Gateway) unsubscribeAndWait(ctx context.Context, s *session, observer string) {
+	s.mu.Lock()
 	dropped := s.dropEnded(observer)
+	s.mu.Unlock()
 	if sub := s.find(observer); sub != nil {
-		g.unsubscribe(s, sub)
+		g.unsubscribe(s, sub, nil)
 		dropped = append(dropped, sub)
 	}
 	if len(dropped) == 0 {

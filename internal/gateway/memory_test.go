@@ -124,7 +124,7 @@ func memoryRound(t *testing.T, rnd *rand.Rand) {
 			if s := h.gw.session(id); s != nil {
 				if f := h.feedOf(path); f != nil {
 					if sub := s.find(f.observer); sub != nil {
-						h.gw.unsubscribe(s, sub)
+						h.gw.unsubscribe(s, sub, nil)
 					}
 				}
 			}

@@ -30,6 +30,10 @@ func (c *socket) greet(observers []string) {
 
 // message handles one version 2 frame of the client.
 func (c *socket) message(text []byte) error {
+	s := c.owner()
+	if s != nil && !s.heeds(c) {
+		return nil // another socket has taken over: it will be told that it is closed
+	}
 	m, err := wire.DecodeClient(text)
 	var bad *wire.FrameError
 	if errors.As(err, &bad) {
@@ -48,7 +52,6 @@ func (c *socket) message(text []byte) error {
 	case *wire.Unknown:
 		return nil
 	}
-	s := c.owner()
 	if s == nil {
 		return c.notAdmitted()
 	}
@@ -59,7 +62,7 @@ func (c *socket) message(text []byte) error {
 		c.subscribe(s, m)
 	case *wire.Unsubscribe:
 		if sub := s.find(m.Observer); sub != nil {
-			c.gateway.unsubscribe(s, sub)
+			c.gateway.unsubscribe(s, sub, c)
 		}
 	}
 	return nil

@@ -108,6 +108,10 @@ func (s *session) hush() {
 		s.settled(sub.intro)
 		sub.intro = nil
 	}
+	for _, sub := range s.ready { // those too that have ended
+		s.settled(sub.intro)
+		sub.intro = nil
+	}
 }
 
 // validValue reports whether text may stand in a header.

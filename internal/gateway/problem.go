@@ -32,6 +32,11 @@ func observerEnded() *wire.Problem {
 	return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeUnavailable, "the observer has ended")
 }
 
+// replaced is told to nobody: the socket that asked has gone, or another has taken over.
+func replaced() *wire.Problem {
+	return wire.NewProblem(http.StatusConflict, wire.CodeReplaced, "another socket took over")
+}
+
 func goingAway() *wire.Problem {
 	return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeShutdown, "the server is going away")
 }

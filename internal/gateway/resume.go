@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"net/http"
+
 	"github.com/wakeful-dev/wakeful/internal/planted"
 	"github.com/wakeful-dev/wakeful/wire"
 )
@@ -15,7 +17,7 @@ func (c *socket) resume(s *session, m *wire.Resume) {
 	first := s.socket == c && !c.started
 	s.mu.Unlock()
 	if first {
-		s.rewind(m.Observers, 0, w) // before lists come that were not there
+		s.rewind(c, m.Observers, 0, w) // before lists come that were not there
 	}
 	for observer, at := range m.Observers {
 		if planted.Is(planted.ResumeOffByOne) {
@@ -34,7 +36,8 @@ func (c *socket) resume(s *session, m *wire.Resume) {
 	c.wake()
 }
 
-// resumeFeed goes on with a list that the gateway follows for this identity.
+// resumeFeed goes on with a list that the gateway follows for this identity. An
+// end of it that the client was not told yet is nothing to it any more.
 func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string, at wire.Resuming, w *wakes) bool {
 	f := g.feed(observer)
 	if f == nil {
@@ -53,6 +56,10 @@ func (g *Gateway) resumeFeed(c *socket, s *session, id wire.ID, observer string,
 	if f.gone || f.request == nil || f.state.Load() == nil || s.subs.of(observer) == nil && !f.opensTo(c.who) {
 		return false
 	}
+	if s.socket != c {
+		return true // nobody waits for the answer
+	}
+	s.dropEnded(observer)
 	request := f.request
 	if had := s.subs.of(observer); had != nil {
 		request = had.request
@@ -75,8 +82,18 @@ func (f *feed) opensTo(who *claim) bool {
 	return f.scope == "" && (f.identity == "" || f.identity == who.identity)
 }
 
-// resumeByURL begins a list anew that nobody here follows.
+// resumeByURL begins a list anew that nobody here follows. Where it has ended and
+// the client was not told, it is told how the list is now instead.
 func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Resuming) {
+	s.mu.Lock()
+	heeded := s.socket == c
+	if heeded {
+		s.dropEnded(observer)
+	}
+	s.mu.Unlock()
+	if !heeded {
+		return
+	}
 	want := &subscription{session: s.id, claim: c.who, socket: c, id: id, since: wire.Point{Epoch: at.Epoch, Seq: at.Seq}, replaces: observer}
 	unknown := &wire.Closed{Observer: observer, Code: wire.CodeUnknownObserver}
 	r, err := c.peer.request(c.ctx, at.URL, nil)
@@ -99,11 +116,15 @@ func (c *socket) resumeByURL(s *session, id wire.ID, observer string, at wire.Re
 	}
 }
 
-// closedText tells the client of a resume that a list cannot be continued.
+// closedText tells the client of a resume why a list cannot be continued. A route
+// that no longer gives lists leaves nothing to know the observer by, unless it
+// says that it refuses who asks.
 func closedText(observer string, p *wire.Problem) []byte {
 	closed := &wire.Closed{Observer: observer, Code: p.Code, Detail: p.Detail}
-	switch p.Code {
-	case wire.CodePermissionRevoked, wire.CodeUnavailable, wire.CodeTooManySubscriptions, wire.CodeLimit:
+	switch {
+	case p.Code != wire.CodeNotObservable:
+	case p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden:
+		closed.Code = wire.CodePermissionRevoked
 	default:
 		closed.Code = wire.CodeUnknownObserver
 	}
@@ -132,8 +153,8 @@ func (s *session) awaitLocked(observer string, n int) {
 
 // rewind takes the subscriptions that a resume does not name back to where
 // they began, or behind all that came before the progress of that number, which
-// the client was surely told.
-func (s *session) rewind(named map[string]wire.Resuming, told uint64, w *wakes) {
+// the client was surely told. Another socket than c goes on from where it is.
+func (s *session) rewind(c *socket, named map[string]wire.Resuming, told uint64, w *wakes) {
 	s.mu.Lock()
 	var others []*sub
 	for observer, sub := range s.subs.all() {
@@ -146,8 +167,10 @@ func (s *session) rewind(named map[string]wire.Resuming, told uint64, w *wakes) 
 		f := sub.feed
 		f.mu.Lock()
 		s.mu.Lock()
-		s.place(f, sub, f.reached(sub, told), wire.ReasonResumeGap)
-		w.add(s)
+		if s.socket == c {
+			s.place(f, sub, f.reached(sub, told), wire.ReasonResumeGap)
+			w.add(s)
+		}
 		s.mu.Unlock()
 		f.mu.Unlock()
 	}

@@ -229,6 +229,13 @@ func (s *session) admits(c *claim) bool {
 	return !s.ended && s.owner.admits(c)
 }
 
+// heeds reports whether what a socket says counts: it has not been replaced.
+func (s *session) heeds(c *socket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.socket == c
+}
+
 // checkRoom says why a request may not subscribe in this session.
 func (s *session) checkRoom(c *claim, observer string) *wire.Problem {
 	s.mu.Lock()
@@ -331,10 +338,8 @@ func (s *session) unready(sub *sub) {
 }
 
 // dropEnded forgets that the client is still to be told, or told again, that an
-// observer has ended. It returns the ended subscriptions.
+// observer has ended. It returns the ended subscriptions. s.mu is held.
 func (s *session) dropEnded(observer string) (dropped []*sub) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, sub := range slices.Concat(s.endings, s.ready) {
 		if sub.ended != nil && sub.feed.observer == observer {
 			s.unready(sub)

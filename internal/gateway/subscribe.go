@@ -223,6 +223,9 @@ func (g *Gateway) take(want *subscription, o *bus.Observed, w *wakes) (*subscrib
 // held.
 func (s *session) follow(f *feed, want *subscription, w *wakes) (*subscribed, *wire.Problem) {
 	st := f.state.Load()
+	if want.socket != nil && s.socket != want.socket {
+		return nil, replaced()
+	}
 	dropped := want.asleep != nil && s.dormant[f.observer] != want.asleep
 	if st == nil || s.ended || f.gone || dropped {
 		return nil, observerEnded()
@@ -305,8 +308,8 @@ func (s *session) introduce(f *feed, sub *sub, want *subscription) {
 	}
 	s.paid(sub, sub.owed)
 	sub.from, sub.begun = s.place(f, sub, want.since, reason), s.gateway.told.Load()
-	if want.stream || want.socket != s.socket {
-		return // another socket's client has not asked
+	if want.stream {
+		return
 	}
 	text := wire.AppendSubscribed(nil, &wire.Subscribed{
 		ID: want.id, Observer: f.observer, Epoch: sub.from.Epoch, Seq: sub.from.Seq,
@@ -330,13 +333,19 @@ func (f *feed) share(request *bus.Request) *bus.Request {
 	return request
 }
 
-// unsubscribe ends a subscription: nothing for it is sent from now on.
-func (g *Gateway) unsubscribe(s *session, sub *sub) {
+// unsubscribe ends a subscription: nothing for it is sent from now on. by is the
+// socket that said so, nil for a request.
+func (g *Gateway) unsubscribe(s *session, sub *sub, by *socket) {
 	sub.feed.mu.Lock()
+	defer sub.feed.mu.Unlock()
 	s.mu.Lock()
-	s.keepOf(sub)
-	s.drop(sub)
+	heeded := by == nil || s.socket == by
+	if heeded {
+		s.keepOf(sub)
+		s.drop(sub)
+	}
 	s.mu.Unlock()
-	sub.feed.mu.Unlock()
-	sub.feed.detach(sub)
+	if heeded {
+		sub.feed.remove(sub)
+	}
 }
