@@ -7,8 +7,15 @@ import (
 	"strings"
 )
 
-// again observes a list anew whose client may see other rows now: it is the
-// list of another observer, and the client's under the same URL. The events of
+// passing reports whether a list ended, or was refused, for a reason that asking
+// for it again may end: other rows are to be seen, the server does not know the
+// observer any more, or could not say.
+func passing(code string) bool {
+	return code == "scope_changed" || code == "unknown_observer" || code == "unavailable"
+}
+
+// again observes a list anew that ended in passing: it may be the list of
+// another observer now, and the client's under the same URL. The events of
 // one view end with it; who connects again gets the other.
 func (c *Client) again(list *List) {
 	list.again = true

@@ -3,8 +3,9 @@
 //
 // A Client speaks version 2: it holds changes back until the GET or subscribe
 // that they belong to is answered, follows epochs and sequence numbers, and
-// resumes from where it was; told scope_changed, it observes the list again. NewEvents and NewView make one that is told by
-// server-sent events, of a session or of one view. A ClientV1 speaks version 1 exactly as the
+// resumes from where it was; told that a list ended with scope_changed,
+// unknown_observer or unavailable, it observes it again. NewEvents and NewView
+// make one that is told by server-sent events, of a session or of one view. A ClientV1 speaks version 1 exactly as the
 // published clients do, with their weaknesses: it inserts what is added without
 // looking for its key. A Poller polls, with the tag of what it holds. All are
 // strict: whatever the server sends against the protocol is given to

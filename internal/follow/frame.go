@@ -270,7 +270,7 @@ func (c *Client) end(f *frame) {
 			made.done, made.err = true, &EndError{f.Code, f.Detail}
 		}
 	}
-	if f.Code == "scope_changed" {
+	if passing(f.Code) {
 		c.again(list)
 	}
 }
@@ -286,7 +286,7 @@ func (c *Client) refused(f *frame) {
 		c.release()
 	}
 	made.done, made.err = true, &EndError{f.Code, f.Detail}
-	if !made.alone || f.Code != "scope_changed" {
+	if !made.alone || !passing(f.Code) {
 		return
 	}
 	for _, list := range c.lists {
