@@ -8,13 +8,14 @@ export class Window {
     w.page = await w.context.newPage();
     w.page.setDefaultTimeout(15_000);
     w.faults = [];
-    w.offline = false; // the server is down: failed connections are no fault
+    w.offline = false; // there is no way to the server: failed connections are no fault
     w.page.on('pageerror', (error) => w.faults.push(`error: ${error.stack}`));
     w.page.on('console', (message) => {
-      const expected = w.offline && /WebSocket connection|ERR_CONNECTION/.test(message.text());
+      const expected = w.offline && /WebSocket connection|net::ERR_(CONNECTION|INTERNET|EMPTY|TIMED|NETWORK)/.test(message.text());
       if (['error', 'warning'].includes(message.type()) && !expected) w.faults.push(`console: ${message.text()}`);
     });
     await w.page.addInitScript(watchWholeness);
+    await w.page.addInitScript(noteStates);
     await w.page.goto(url);
     await w.live();
     return w;
@@ -51,6 +52,11 @@ export class Window {
       .map((el) => el.innerText.replace(/\s+/g, ' ') + (el.querySelector('.who')?.value ?? '')).join('\n'));
   }
 
+  // said is what the page has said of its connection, from the first on.
+  said() {
+    return this.page.evaluate(() => window.states);
+  }
+
   // check returns how often all lists showed one commit, after it has thrown
   // for anything that was wrong.
   async check() {
@@ -59,6 +65,16 @@ export class Window {
     if (this.faults.length > 0) throw new Error(this.faults.join('\n'));
     return whole;
   }
+}
+
+// noteStates keeps each word that the page has said about its connection.
+function noteStates() {
+  window.states = [];
+  const note = () => {
+    const word = document.querySelector('#state')?.dataset.state;
+    if (word && word !== window.states.at(-1)) window.states.push(word);
+  };
+  new MutationObserver(note).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-state'] });
 }
 
 // watchWholeness runs in the page before anything else: wherever the server says
