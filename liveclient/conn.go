@@ -35,7 +35,10 @@ type conn struct {
 	frameBytes int
 	rate       float64 // frames per second that the client may send, 0 for any
 	burst      float64
-	gets       int // of an event stream: under way
+	// Of an event stream: the GETs sent, which of them are under way, and what is
+	// held back for these.
+	sent       uint64
+	under      []uint64
 	held       map[string]*heldBack
 	heldFrames int
 }

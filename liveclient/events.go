@@ -85,49 +85,6 @@ func (o *conn) line(in *bufio.Reader, had int) (string, error) {
 	}
 }
 
-// heldBack is what came for an observer that no list is joined to: it may be
-// of a GET that is not answered.
-type heldBack struct {
-	snapshots []*wire.SnapshotFrame // of both, one is nil
-	changes   []*wire.ChangesFrame
-	spilled   bool // there was more
-	closed    bool
-}
-
-// maxHeld bounds the frames that are held back.
-const maxHeld = 4096
-
-// hold keeps a frame back. The client's mu is held.
-func (o *conn) hold(observer string, whole *wire.SnapshotFrame, diff *wire.ChangesFrame) {
-	h := o.holding(observer)
-	if h == nil {
-		return
-	}
-	if o.heldFrames++; o.heldFrames > maxHeld {
-		h.snapshots, h.changes, h.spilled = nil, nil, true
-		return
-	}
-	h.snapshots, h.changes = append(h.snapshots, whole), append(h.changes, diff)
-}
-
-func (o *conn) holdClosed(m *wire.Closed) {
-	if h := o.holding(m.Observer); h != nil {
-		h.closed = true
-	}
-}
-
-// holding returns where to keep what comes for an observer, nil where no GET is
-// under way.
-func (o *conn) holding(observer string) *heldBack {
-	if o.gets == 0 {
-		return nil
-	}
-	if o.held[observer] == nil {
-		o.held[observer] = &heldBack{}
-	}
-	return o.held[observer]
-}
-
 // maxGets bounds the requests under way.
 const maxGets = 8
 
@@ -187,7 +144,7 @@ func (c *Client) nextRequest(on *conn) (*feed, string) {
 	f := c.pop(on)
 	if f != nil {
 		f.phase = asked
-		on.gets++
+		on.sending(f)
 		c.asking++
 	}
 	return f, ""
@@ -233,19 +190,21 @@ func (o *conn) post(ctx context.Context, target string) error {
 // observe GETs a list, and joins it to the stream.
 func (o *conn) observe(ctx context.Context, f *feed) {
 	envelope, err := o.get(ctx, f.url)
+	o.answer(f, envelope, err)
+}
+
+// answer takes what a GET was answered with.
+func (o *conn) answer(f *feed, envelope *wire.Envelope, err *Error) {
 	c := o.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn != o {
 		return
 	}
-	o.gets--
 	c.asking--
+	get := f.get
 	o.answered(f, envelope, err)
-	if o.gets == 0 {
-		clear(o.held)
-		o.heldFrames = 0
-	}
+	o.answeredGET(get)
 	o.kick()
 }
 
@@ -262,18 +221,7 @@ func (o *conn) answered(f *feed, envelope *wire.Envelope, err *Error) {
 	}
 	c.attach(f, envelope.Observer)
 	c.deliver(o, f, &wire.SnapshotFrame{Envelope: *envelope}, nil)
-	held := o.held[envelope.Observer]
-	if held == nil || f.phase != followed {
-		return
-	}
-	if held.spilled || held.closed {
-		c.forgetObserver(f)
-		c.want(f)
-		return
-	}
-	for i := range held.snapshots {
-		c.deliver(o, f, held.snapshots[i], held.changes[i])
-	}
+	o.takeHeld(f)
 }
 
 func (o *conn) get(ctx context.Context, path string) (*wire.Envelope, *Error) {

@@ -42,10 +42,11 @@ type feed struct {
 	refs     int // lists that were made of it and not closed
 	observer string
 	phase    phase
-	queued   bool // in Client.queue
-	partial  bool // a snapshot was announced, and has not come
-	faults   int  // in a row
-	failures int  // refusals in a row
+	queued   bool   // in Client.queue
+	partial  bool   // a snapshot was announced, and has not come
+	faults   int    // in a row
+	failures int    // refusals in a row
+	get      uint64 // the number of its last GET (conn.sending)
 
 	now    version // the newest
 	shown  *version

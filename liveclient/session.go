@@ -129,13 +129,10 @@ func (c *Client) forgetObserver(f *feed) {
 
 // stream takes a snapshot or changes for every list of an observer.
 func (c *Client) stream(on *conn, observer string, whole *wire.SnapshotFrame, diff *wire.ChangesFrame) {
+	on.hold(observer, whole, diff) // of a GET that is not answered
 	feeds := c.observers[observer]
-	if len(feeds) == 0 {
-		on.hold(observer, whole, diff) // of a GET that is not answered
-		if c.asking == 0 {
-			c.leave(observer) // it was asked for on a connection that broke, and dropped
-		}
-		return
+	if len(feeds) == 0 && c.asking == 0 {
+		c.leave(observer) // it was asked for on a connection that broke, and dropped
 	}
 	for _, f := range slices.Clone(feeds) {
 		c.deliver(on, f, whole, diff)
@@ -215,10 +212,8 @@ func (c *Client) healed(why *Error) {
 
 // ended takes the end of an observer.
 func (c *Client) ended(on *conn, m *wire.Closed) {
+	on.holdClosed(m)
 	feeds := slices.Clone(c.observers[m.Observer])
-	if len(feeds) == 0 {
-		on.holdClosed(m)
-	}
 	for _, f := range feeds {
 		if f.phase == resuming {
 			c.asking--
