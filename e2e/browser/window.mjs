@@ -11,7 +11,7 @@ export class Window {
     w.offline = false; // there is no way to the server: failed connections are no fault
     w.page.on('pageerror', (error) => w.faults.push(`error: ${error.stack}`));
     w.page.on('console', (message) => {
-      const expected = w.offline && /WebSocket connection|net::ERR_(CONNECTION|INTERNET|EMPTY|TIMED|NETWORK)/.test(message.text());
+      const expected = w.offline && /WebSocket connection|net::ERR_(CONNECTION|INTERNET|EMPTY|TIMED|NETWORK|SOCKET)/.test(message.text());
       if (['error', 'warning'].includes(message.type()) && !expected) w.faults.push(`console: ${message.text()}`);
     });
     await w.page.addInitScript(watchWholeness);
