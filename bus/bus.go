@@ -153,6 +153,9 @@ type Round struct {
 	Changes  []*wire.Changes `json:"changes,omitempty"`
 	Closed   []wire.Closed   `json:"closed,omitempty"`
 	Progress *wire.Progress  `json:"progress,omitempty"`
+	// Soon names those of Progress.Behind that will be where it is in a moment:
+	// who follows one of them and is not told yet sees all change together.
+	Soon []string `json:"soon,omitempty"`
 }
 
 // Doubt is one observer of whose rights something has changed.

@@ -147,6 +147,7 @@ func bodies() []bus.Body {
 			Changes:  []*wire.Changes{changes, {Observer: "q"}},
 			Closed:   []wire.Closed{{Observer: "o", Code: wire.CodeLimit, Detail: "d"}},
 			Progress: &wire.Progress{Position: "p", Whole: true, Behind: []string{"o"}},
+			Soon:     []string{"o"},
 		},
 	}
 }

@@ -81,6 +81,7 @@ type Gateway struct {
 
 	latency   inspect.Histogram // of diffs, from the change seen to the connection
 	progress  atomic.Pointer[progress]
+	parted    parted
 	heard     atomic.Int64 // when the worker last said how far it is, Unix nanoseconds
 	lostSwept time.Time
 
@@ -97,6 +98,7 @@ type Gateway struct {
 type progress struct {
 	wire.Progress
 	number uint64          // counts what the worker said
+	soon   map[string]bool // observers of Behind that will be there in a moment
 	frame  [codings]frames // the version 2 frame of sessions of which nothing is behind
 	half   [codings]frames // the same with whole false
 }
@@ -219,7 +221,7 @@ func (g *Gateway) applyRound(r *bus.Round) {
 		}
 	}
 	if r.Progress != nil {
-		g.setProgress(r.Progress, w)
+		g.setProgress(r.Progress, r.Soon, w)
 	}
 	w.wake()
 }
@@ -247,9 +249,10 @@ func (w *wakes) wake() {
 	}
 }
 
-// setProgress notes how far all lists are. Sessions that were told that
-// nobody knows are told at once, the others with their next diff or heartbeat.
-func (g *Gateway) setProgress(p *wire.Progress, w *wakes) {
+// setProgress notes how far all lists are, and which of those behind are there
+// soon. Sessions that were told that nobody knows are told at once, and those that
+// wait for a list; the others with their next diff or heartbeat.
+func (g *Gateway) setProgress(p *wire.Progress, soon []string, w *wakes) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.heard.Store(time.Now().UnixNano())
@@ -258,7 +261,15 @@ func (g *Gateway) setProgress(p *wire.Progress, w *wakes) {
 	if g.catching > 0 || old != nil && old.Position.SameHistory(p.Position) && p.Position < old.Position {
 		return
 	}
-	g.progress.Store(&progress{Progress: *p, number: told})
+	next := &progress{Progress: *p, number: told}
+	if len(soon) > 0 {
+		next.soon = make(map[string]bool, len(soon))
+		for _, observer := range soon {
+			next.soon[observer] = true
+		}
+	}
+	g.progress.Store(next)
+	g.parted.wake(w)
 	if !g.stale {
 		return
 	}

@@ -223,7 +223,7 @@ func TestCrowdOfPolls(t *testing.T) {
 			t.Fatalf("%d %s", a.StatusCode, a.raw)
 		}
 	}
-	if asks := h.worker.asks(); asks > crowd {
+	if asks := h.worker.asks() - 1; asks > crowd { // one is of the first poll
 		t.Errorf("the worker was asked %d times for %d polls", asks, crowd)
 	}
 }

@@ -48,6 +48,7 @@ type session struct {
 	leftKeys int                 // in left
 
 	progress change.Position           // told last
+	partedAt time.Time                 // since when lists of it wait for others; see parts
 	newest   change.Position           // of the lists and diffs given
 	unheard  map[*feed]change.Position // followed since the worker spoke last, and where they were right
 	awaited  map[string]int            // resumes that the worker has not answered, by observer

@@ -85,8 +85,11 @@ func (s *session) appendProgress(c *socket, buf []byte, p *progress) []byte {
 	if p.Position.SameHistory(s.progress) && p.Position < s.progress {
 		return buf
 	}
+	if !force && !s.stale && s.parts(p) {
+		return buf
+	}
 	whole := p.Whole && p.Position.Reaches(s.newest)
-	s.progress, s.stale = p.Position, false
+	s.progress, s.stale, s.partedAt = p.Position, false, time.Time{}
 	behind := s.behind(p)
 	if c.tag != "" && len(behind) == 0 {
 		buf = wire.AppendEventID(buf, c.tag+":"+strconv.FormatUint(p.number, 10))

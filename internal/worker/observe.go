@@ -113,7 +113,9 @@ func (w *Worker) reply(o *live, waiting waiter, at change.Position) {
 	if w.reported != "" && (!o.validAt(w.reported) || !w.reported.Reaches(throughOf(o.stamp)) && w.reported.Reaches(o.stamp.Position())) {
 		// What was told last vouches for all that are followed but those it
 		// names. This one was not followed then, and is no part of it.
-		w.send(waiting.gateway, &bus.Round{Progress: w.progress(waiting.gateway, w.reported, w.behind(w.reported))})
+		var told bus.Round
+		w.vouch(&told, waiting.gateway, w.reported, w.lag(w.reported, time.Now(), false))
+		w.send(waiting.gateway, &told)
 	}
 	w.send(waiting.gateway, observed)
 	if doubted {

@@ -3,10 +3,7 @@ package worker
 import (
 	"time"
 
-	"github.com/wakeful-dev/wakeful/bus"
 	"github.com/wakeful-dev/wakeful/change"
-	"github.com/wakeful-dev/wakeful/internal/planted"
-	"github.com/wakeful-dev/wakeful/wire"
 )
 
 // gather is how long finished diffs of a round wait for the others of it, so
@@ -223,62 +220,6 @@ func (w *Worker) endRound(r *round) {
 	r.snapshot.release()
 }
 
-// tell sends each gateway its diffs and the progress to a position.
-func (w *Worker) tell(at change.Position) {
-	behind := w.behind(at)
-	if planted.Is(planted.WholeTooSoon) {
-		behind = nil
-	}
-	for gateway := range w.gateways {
-		message := w.out.rounds[gateway]
-		if message == nil {
-			message = &bus.Round{}
-		}
-		message.Progress = w.progress(gateway, at, behind)
-		w.send(gateway, message)
-	}
-	w.out.empty()
-	w.reported, w.spoke = at, time.Now()
-}
-
-// progress is what a gateway is told of a position. It is not whole where some
-// list is ahead of it, or may be.
-func (w *Worker) progress(gateway string, at change.Position, behind map[string][]string) *wire.Progress {
-	ahead := w.shown.SameHistory(at) && w.shown > at || w.pins.unclear != 0
-	return &wire.Progress{Position: at, Whole: !ahead, Behind: behind[gateway]}
-}
-
-// behind lists for each gateway the observers that it follows whose list is
-// not the view's result at a position.
-func (w *Worker) behind(at change.Position) map[string][]string {
-	var behind map[string][]string
-	note := func(o *live) {
-		if o.ended || o.stamp == nil || o.validAt(at) {
-			return
-		}
-		if behind == nil {
-			behind = map[string][]string{}
-		}
-		for _, gateway := range o.followers {
-			behind[gateway] = append(behind[gateway], o.ID)
-		}
-	}
-	for _, o := range w.dirty {
-		if o.dirty && o.running == nil {
-			note(o)
-		}
-	}
-	for o := range w.running {
-		note(o)
-	}
-	for o := range w.steps.queued {
-		if o.running == nil {
-			note(o)
-		}
-	}
-	return behind
-}
-
 // report tells the gateways how far the worker is when no round does: soon
 // after a change that concerned nobody, and at least each Report.
 func (w *Worker) report(now time.Time) (next time.Time) {
@@ -286,7 +227,7 @@ func (w *Worker) report(now time.Time) (next time.Time) {
 		return next
 	}
 	gap := w.cfg.Report
-	if w.processed != w.reported {
+	if w.processed != w.reported || len(w.lagging) > 0 {
 		gap = reportGap
 	}
 	if when := w.spoke.Add(gap); now.Before(when) {

@@ -160,16 +160,17 @@ type Worker struct {
 	proofs    map[string]proof    // of the plans of views, by name
 	accused   map[string]struct{} // what was said of views and call sites, to be said once
 	marks     *inspect.Marks
-	lookedAt  time.Time          // when somebody inspected last, zero where nobody does
-	timelines map[*live]struct{} // of which steps are remembered
-	serial    uint64             // counts changesets
-	lost      time.Time          // since when the stream is not read, zero where it is
-	noted     int64              // when the newest changeset was taken in, Unix nanoseconds
-	processed change.Position    // every change up to it is taken in
-	reported  change.Position    // position of the last progress
-	shown     change.Position    // a stream that has come to it has yielded all that lists show
-	spoke     time.Time          // when the last progress was sent
-	streaming bool               // the source's stream is read
+	lookedAt  time.Time           // when somebody inspected last, zero where nobody does
+	timelines map[*live]struct{}  // of which steps are remembered
+	serial    uint64              // counts changesets
+	lost      time.Time           // since when the stream is not read, zero where it is
+	noted     int64               // when the newest changeset was taken in, Unix nanoseconds
+	processed change.Position     // every change up to it is taken in
+	reported  change.Position     // position of the last progress
+	lagging   map[*live]time.Time // who was not at it, and since when
+	shown     change.Position     // a stream that has come to it has yielded all that lists show
+	spoke     time.Time           // when the last progress was sent
+	streaming bool                // the source's stream is read
 	pins      pins
 
 	started atomic.Bool
