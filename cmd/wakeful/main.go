@@ -28,10 +28,23 @@ func verbs() []verb {
 var errUsage = errors.New("wrong arguments")
 
 func main() {
-	// The first signal asks for a clean end, a second one does not wait.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(untilSignal(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// untilSignal returns a context that the first signal ends, which asks for a
+// clean end. A second one ends the process at once, also where it was started
+// with interrupts ignored, as a shell does in the background.
+func untilSignal() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		end()
+		second, _ := (<-signals).(syscall.Signal)
+		os.Exit(128 + int(second))
+	}()
+	return ctx
 }
 
 // run is the program without its process: it returns the exit status.
