@@ -28,9 +28,13 @@ type prober struct {
 func (s *Source) release(ctx context.Context, h *history) error {
 	wait, vain := probeEvery, 0
 	var failing alarm
+	var before <-chan struct{}
 	defer s.withdraw()
 	for {
 		first, came := h.waiting()
+		if came != before { // what has come is likely to be seen soon, whatever else is not
+			before, wait = came, probeEvery
+		}
 		if first.IsZero() {
 			if s.idle(ctx, came) != nil {
 				return nil
@@ -130,10 +134,10 @@ func (s *Source) probeOnce(ctx context.Context, h *history) (moved bool, err err
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	before := h.last()
-	if r := s.toOffer(h); r != nil && s.probeOffering(ctx, h, r) == nil {
-		return h.last() > before, nil
+	if r := s.toOffer(h); r == nil || s.probeOffering(ctx, h, r) != nil {
+		err = s.probeOnly(ctx, h) // that connection may have been cut while it waited
 	}
-	return h.last() > before, s.probeOnly(ctx, h) // that connection may have been cut while it waited
+	return h.last() > before, err
 }
 
 // probeOnly takes a snapshot for nothing else. The probe lock is held.
