@@ -19,7 +19,7 @@ import (
 // onPostgres lists the measurements on a PostgreSQL server, which is started for
 // them.
 var onPostgres = []measurement{
-	pgEqual, pgRanges, pgUnobserved, pgLatency,
+	pgEqual, pgRanges, pgUnobserved, pgLatency, pgDeclared,
 	there(fanoutV2), there(reconnectV2), there(ownersMany), there(lengths), there(windows),
 }
 
@@ -105,29 +105,41 @@ func (s *stage) routed(c app.Commits, ranges bool) [][]run {
 	return [][]run{rates[1:], rates[1:]}
 }
 
-var pgLatency = measurement{
-	bars: []bar{
-		{"PostgreSQL, 1 observer: change to the frame, p50 (floor: bare reader)", "ms", above, 1},
-		{"PostgreSQL, 1 observer: change to the frame, p99 (floor: bare reader)", "ms", above, 5},
-		{"PostgreSQL, 100,000 observers: change to the frame, p50 (floor: bare reader)", "ms", above, 1},
-		{"PostgreSQL, 100,000 observers: change to the frame, p99 (floor: bare reader)", "ms", above, 5},
-		{"PostgreSQL, 100,000 observers: change to the frame, p50 (floor: 1 observer)", "ms", atMost, 1.2},
-	},
-	measure: (*stage).pgLatency,
+var (
+	pgLatency  = frameAfter("PostgreSQL", false)
+	pgDeclared = frameAfter("PostgreSQL, declared", true)
+)
+
+// frameAfter measures how much later than a bare reader of the log a client has
+// what changed: lists of a handler, which are evaluated again, or of a resource,
+// which are stepped.
+func frameAfter(what string, declared bool) measurement {
+	few, many := what+", 1 observer: change to the frame, ", what+", 100,000 observers: change to the frame, "
+	return measurement{
+		bars: []bar{
+			{few + "p50 (floor: bare reader)", "ms", above, 1},
+			{few + "p99 (floor: bare reader)", "ms", above, 5},
+			{many + "p50 (floor: bare reader)", "ms", above, 1},
+			{many + "p99 (floor: bare reader)", "ms", above, 5},
+			{many + "p50 (floor: 1 observer)", "ms", atMost, 1.2},
+		},
+		measure: func(s *stage) [][]run { return s.frameAfter(declared) },
+	}
 }
 
 // city is a server of so many observers on a database of its own, and who reads
 // its log beside it.
 type city struct {
 	*town
-	reader *role.Process
+	reader   *role.Process
+	declared bool
 }
 
-// pgLatency measures changes at 200 commits a second, each of a row that one
+// frameAfter measures changes at 200 commits a second, each of a row that one
 // observer has.
-func (s *stage) pgLatency() [][]run {
+func (s *stage) frameAfter(declared bool) [][]run {
 	rows := s.of(100_000)
-	few, many := s.found("few", 1, rows), s.found("many", rows, rows)
+	few, many := s.found("few", 1, rows, declared), s.found("many", rows, rows, declared)
 	const parts, n = 10, 60
 	for _, c := range []*city{few, many} {
 		s.hit(c, n)
@@ -155,14 +167,19 @@ func (s *stage) pgLatency() [][]run {
 }
 
 // found starts a server on a database of its own, with so many observers.
-func (s *stage) found(crowd string, observers, rows int) *city {
-	c := &city{town: &town{crowd: crowd, rows: observers}}
+func (s *stage) found(crowd string, observers, rows int, declared bool) *city {
+	c := &city{town: &town{crowd: crowd, rows: observers}, declared: declared}
 	d := app.Database{URL: s.database(), Goods: app.Goods{Rows: rows, Each: 1}}
+	view := "/goods/owner?owner=%d"
+	if declared {
+		d.Goods, d.Wares = app.Goods{}, app.Wares{Rows: rows, Each: 1}
+		view = "/wares?owner=%d"
+	}
 	var addr string
 	c.server, addr = s.appOf(d)
 	c.reader = s.start("floor replica")
 	s.call(c.reader, "open", d, nil)
-	s.call(s.load, "connect", load.Target{Crowd: crowd, Addr: addr, View: "/goods/owner?owner=%d", Version: load.V2, Clients: max(1, observers/1000)}, nil)
+	s.call(s.load, "connect", load.Target{Crowd: crowd, Addr: addr, View: view, Version: load.V2, Clients: max(1, observers/1000)}, nil)
 	const atOnce = 5000
 	for first := 1; first <= observers; first += atOnce {
 		s.call(s.load, "observe", load.Lists{Crowd: crowd, First: first, N: min(atOnce, observers-first+1)}, nil)
@@ -177,7 +194,7 @@ func (s *stage) hit(c *city, n int) (took, bare []int64) {
 	var got load.Samples
 	var read floor.Took
 	s.call(c.reader, "begin", role.None{}, &from)
-	s.call(s.load, "strike", load.Strikes{Crowd: c.crowd, N: n, Among: c.rows, GapMicro: 3500}, &got)
+	s.call(s.load, "strike", load.Strikes{Crowd: c.crowd, Wares: c.declared, N: n, Among: c.rows, GapMicro: 3500}, &got)
 	s.call(c.reader, "took", floor.Read{Commits: n}, &read)
 	if s.err == nil && (len(read.Commits) != n || len(got.Committed) != n) {
 		s.err = fmt.Errorf("%d of %d commits were read, %d measured", len(read.Commits), n, len(got.Committed))

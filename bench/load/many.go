@@ -88,6 +88,7 @@ func (t *Target) viewOf(n int) string {
 // pause before each.
 type Strikes struct {
 	Crowd    string `json:"crowd"`
+	Wares    bool   `json:"wares,omitempty"` // of one ware each, in place of a good
 	N        int    `json:"n"`
 	Among    int    `json:"among"`
 	GapMicro int    `json:"gap_micro"`
@@ -101,12 +102,16 @@ func (l *Loader) strike(s Strikes) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	write := c.writeGood
+	if s.Wares {
+		write = c.writeWare
+	}
 	var got Samples
 	for range s.N {
 		time.Sleep(time.Duration(s.GapMicro) * time.Microsecond)
 		score := l.nextScore()
 		c.expect(needleOf(score), 1)
-		at, err := c.writeGood(1+rand.IntN(s.Among), score)
+		at, err := write(1+rand.IntN(s.Among), score)
 		if err != nil {
 			return nil, err
 		}
@@ -122,4 +127,8 @@ func (l *Loader) strike(s Strikes) (any, error) {
 
 func (c *crowd) writeGood(id int, score int64) (at int64, err error) {
 	return c.commit(fmt.Sprintf("/good?id=%d&score=%d", id, score))
+}
+
+func (c *crowd) writeWare(id int, score int64) (at int64, err error) {
+	return c.commit(fmt.Sprintf("/ware?id=%d&score=%d", id, score))
 }
