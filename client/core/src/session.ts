@@ -452,8 +452,8 @@ export class Session {
 
 	#changed(live: Live): void {
 		this.#dirty.add(live);
-		// Who is paced is not waited for, and does not wait.
-		if (this.#behind.has(live.observer)) return this.#flush([live]);
+		// Who is paced is not waited for, and catches up at once with what the others show.
+		if (this.#behind.has(live.observer) && covers(this.#position, live.position)) return this.#flush([live]);
 		this.#patience ??= this.host.after(PATIENCE, () => {
 			this.#patience = undefined;
 			// Who is not as far as the last progress waits for what it missed.

@@ -130,7 +130,12 @@ export class World {
 	}
 
 	#live(): Followed[] {
-		return [...this.followed.values()].filter(({ path, list }) => list.get().status == 'live' && !this.behind.has(canonical(path)) && !this.server.behind.has(canonical(path)));
+		return [...this.followed.values()].filter(({ path, list }) => list.get().status == 'live' && !this.#paced(canonical(path), list.get().position));
+	}
+
+	/** Whether the server has said of a list that it is behind, and the list has not shown since that it is not. */
+	#paced(path: string, position: string): boolean {
+		return this.server.behind.has(path) || (this.behind.has(path) && !(this.told && position >= this.server.position(this.told)));
 	}
 
 	/** Whoever is called back sees all lists at one commit. */
