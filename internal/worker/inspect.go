@@ -120,7 +120,7 @@ func (i *inspector) count(w *Worker, o *live) {
 	v.ListBytes += o.listBytes(w.cfg.Memory)
 	v.Add(o.cost, o.runCount)
 	v.Spent += o.spent
-	v.Slow = v.Slow || o.cost >= w.cfg.SlowAfter
+	v.Slow = v.Slow || o.slow(w.cfg.SlowAfter)
 	if p := o.planned; p != nil {
 		v.Steps += p.steps
 		v.Reads += p.loads
@@ -136,7 +136,7 @@ func (i *inspector) count(w *Worker, o *live) {
 		t.Behind++
 		v.Behind++
 	}
-	if o.cost >= w.cfg.SlowAfter {
+	if o.slow(w.cfg.SlowAfter) {
 		t.Slow++
 	}
 	if o.failures > 0 {
@@ -179,7 +179,7 @@ func (w *Worker) inspected(o *live) inspect.Observer {
 		ID: o.ID, View: o.viewName(), Identity: w.IdentityMark(o.Identity), Tables: o.tables(),
 		Items: o.Len(), ListBytes: o.listBytes(w.cfg.Memory), LogBytes: o.LogBytes(), Seq: o.Seq, Evaluations: o.runCount,
 		Cost: o.cost, Spent: o.spent, Failures: o.failures, Behind: !o.validAt(w.processed), Running: o.running != nil,
-		Slow: o.cost >= w.cfg.SlowAfter,
+		Slow: o.slow(w.cfg.SlowAfter),
 	}
 	if p := o.planned; p != nil {
 		one.Shared, one.Steps, one.Reads = p.scope != "", p.steps, p.loads

@@ -143,7 +143,7 @@ func (o *live) due(now time.Time) (bool, time.Time) {
 // pace says when it may run next, after a run from began to ended.
 func (o *live) pace(least time.Duration, began, ended time.Time) {
 	took := ended.Sub(began)
-	if o.runCount == 1 {
+	if o.runCount <= 2 { // the first pays for what others find ready
 		o.cost = took
 	} else {
 		o.cost = (3*o.cost + took) / 4
@@ -156,6 +156,16 @@ func (o *live) pace(least time.Duration, began, ended time.Time) {
 		o.notBefore = rest
 	}
 	o.schedule(began, ended)
+}
+
+// slow reports whether an evaluation is likely to take so long. The first is no
+// measure of the second.
+func (o *live) slow(long time.Duration) bool {
+	cost := o.cost
+	if o.runCount == 1 {
+		cost /= 4
+	}
+	return cost >= long
 }
 
 // schedule says when it runs next though nothing changes, after a run that

@@ -100,7 +100,7 @@ func (w *Worker) ready(now time.Time) (ready bool, next time.Time) {
 // hasPlace reports whether a round can evaluate an observer. Where it cannot,
 // the end of another evaluation is waited for.
 func (w *Worker) hasPlace(o *live) bool {
-	return o.toRead() || o.cost < w.cfg.SlowAfter || w.apart < maxApart
+	return o.toRead() || !o.slow(w.cfg.SlowAfter) || w.apart < maxApart
 }
 
 // work carries the round on. ended says that it is over; else next is when to
@@ -176,7 +176,7 @@ func (w *Worker) pick(r *round, o *live, now time.Time) {
 		// It was stepped on while the snapshot was pinned, and must not go back.
 	case o.toRead():
 		r.reads = append(r.reads, o)
-	case o.cost < w.cfg.SlowAfter:
+	case !o.slow(w.cfg.SlowAfter):
 		r.queue = append(r.queue, o)
 	case w.hasPlace(o):
 		w.start(o, r.snapshot, nil)

@@ -88,3 +88,35 @@ func TestListsThatFollowLate(t *testing.T) { // W6
 		pass(10 * time.Second)
 	})
 }
+
+// TestFirstIsNoMeasure: a list whose first evaluation took long, as one does that
+// finds nothing ready, is waited for like any other.
+func TestFirstIsNoMeasure(t *testing.T) { // W6
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		took := 60 * time.Millisecond
+		r.view("/late", func(context.Context) error {
+			<-time.After(took)
+			return nil
+		})
+		r.observe("/items")
+		late := r.ask("/late")
+		pass(time.Second)
+		if r.answer(late) == nil {
+			t.Fatal("the view did not answer")
+		}
+		took = 10 * time.Millisecond
+		for id := int64(1); id <= 5; id++ {
+			r.put(id)
+			for range 100 {
+				pass(time.Millisecond)
+				if round := r.last(); round.Progress != nil && !slices.Equal(round.Soon, round.Progress.Behind) {
+					t.Errorf("after change %d %v are behind, and soon %v", id, round.Progress.Behind, round.Soon)
+				}
+			}
+		}
+		if r.keys("/late") != r.keys("/items") {
+			t.Errorf("the lists end as %q and %q", r.keys("/late"), r.keys("/items"))
+		}
+	})
+}

@@ -104,10 +104,10 @@ func (w *Worker) hastens(o *live, now, until time.Time) bool {
 	case !now.Before(until):
 		return false
 	case o.running != nil:
-		return o.running.read != "" || o.cost < w.cfg.SlowAfter && now.Sub(o.running.began) < w.cfg.SlowAfter
+		return o.running.read != "" || !o.slow(w.cfg.SlowAfter) && now.Sub(o.running.began) < w.cfg.SlowAfter
 	case !o.dirty:
 		return true // stepped, or read
-	case o.failures > 0 || !o.toRead() && o.cost >= w.cfg.SlowAfter:
+	case o.failures > 0 || !o.toRead() && o.slow(w.cfg.SlowAfter):
 		return false
 	}
 	due, when := o.due(now)
