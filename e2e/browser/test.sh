@@ -12,4 +12,5 @@ command -v sqlite3 >/dev/null || { echo "no sqlite3, the shell of SQLite"; exit 
 
 mkdir -p .cache
 go build -o .cache/wakeful ./cmd/wakeful
-CHROMIUM=$CHROMIUM WAKEFUL_BINARY=$PWD/.cache/wakeful exec timeout 420 node --test --test-concurrency 2 --test-timeout 170000 e2e/browser/*.test.mjs
+go build -o .cache/house ./e2e/browser/house
+CHROMIUM=$CHROMIUM WAKEFUL_BINARY=$PWD/.cache/wakeful HOUSE_BINARY=$PWD/.cache/house exec timeout 420 node --test --test-concurrency 2 --test-timeout 170000 e2e/browser/*.test.mjs

@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"internal/demo", "examples/nethttp", "examples/chi", "examples/resource", "internal/metrics"},
 	{"docs/tutorial/1-handler", "docs/tutorial/2-live", "docs/tutorial/3-resource", "docs/tutorial/4-rules", "docs/tutorial/5-people", "docs/tutorial/6-page"},
 	{"internal/serve", "internal/watch", "internal/typescript"},
-	{"cmd/wakeful", "bench/role"},
+	{"cmd/wakeful", "bench/role", "e2e/browser/house"},
 	{"bench/app", "bench/index"},
 	{"bench/load", "bench/floor"},
 	{"bench/route"},
