@@ -78,7 +78,7 @@ export class Connected implements Client, Keeper, Host {
 		readonly env: Env,
 	) {
 		const base = options.base ?? globalThis.location?.href;
-		if (!base) throw new TypeError('createClient: give base, the URL of the API; only pages have one of their own');
+		if (!base) throw new TypeError('createClient: give base, the URL of the API; only pages have one');
 		this.#base = new URL(base, globalThis.location?.href);
 		this.#make = options.WebSocket ?? globalThis.WebSocket;
 		this.#fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
