@@ -275,7 +275,7 @@ export class Session {
 			this.#fail(live, error.code, error.message, error.status);
 		} finally {
 			this.#gets.delete(held);
-			if (live.list && !live.shown && this.#covers(live)) this.#flush([live]);
+			if (live.list && !live.shown && covers(this.#position, live.position)) this.#flush([live]);
 			this.#settle();
 		}
 	}
@@ -376,7 +376,7 @@ export class Session {
 		live.failures = 0;
 		this.#changed(live);
 		if (this.#transport != 'websocket') return; // what was held comes first
-		if (!live.shown && this.#covers(live)) this.#flush([live]);
+		if (!live.shown && covers(this.#position, position)) this.#flush([live]);
 		else if (![...this.lists.values()].some((other) => other.phase == 'asked')) this.host.send({ type: 'ping' });
 	}
 
@@ -450,15 +450,10 @@ export class Session {
 
 	// ---- showing
 
-	/** Whether the others show what a list holds. */
-	#covers({ position }: Live): boolean {
-		return covers(this.#position, position);
-	}
-
 	#changed(live: Live): void {
 		this.#dirty.add(live);
 		// Who is paced is not waited for, and catches up at once with what the others show.
-		if (this.#behind.has(live.observer) && this.#covers(live)) return this.#flush([live]);
+		if (this.#behind.has(live.observer) && covers(this.#position, live.position)) return this.#flush([live]);
 		this.#patience ??= this.host.after(PATIENCE, () => {
 			this.#patience = undefined;
 			// Who is not as far as the last progress waits for what it missed.
