@@ -69,6 +69,7 @@ const (
 	ThroughIgnored Bug = "through_ignored" // a list made in a snapshot that is ahead of the log counts as if it were not
 	RowNotHeld     Bug = "row_not_held"    // nobody is asked for a row that a step has brought
 	PinForgotten   Bug = "pin_forgotten"   // what changes while a snapshot is pinned is taken to be in it
+	ReadTooEarly   Bug = "read_too_early"  // rows are read in a snapshot that has only the first of what was to be stepped
 )
 
 // Bugs in telling which rows an evaluation has read. The law of package query
@@ -84,7 +85,7 @@ const (
 var Holding = []Bug{SkippedHeld, PeersForgot, OthersTrusted, MovingHeld}
 
 // Keeping lists the bugs of the third kind.
-var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, ThroughIgnored, PinForgotten, RowNotHeld, EarlierForgotten}
+var Keeping = []Bug{StepAhead, QueueLost, DoubtForgotten, ScopeIgnored, ReadDated, ThroughIgnored, PinForgotten, ReadTooEarly, RowNotHeld, EarlierForgotten}
 
 // Reading lists the bugs of the second kind.
 var Reading = []Bug{

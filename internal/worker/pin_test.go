@@ -73,6 +73,40 @@ func TestChangeWhilePinned(t *testing.T) {
 	})
 }
 
+// queuedWhilePinned has changes wait for a list that is being read, of which the
+// first asks for another read, while a snapshot is pinned that has the first
+// alone, and returns what is wrong then.
+func queuedWhilePinned(t *testing.T) error {
+	s := &slow{}
+	b := newBoard(t, 1, Config{Audit: -1, Patience: 2 * time.Millisecond}, s.over)
+	b.fill(20)
+	b.top("/top?limit=5")
+	b.ask("/items")
+	pass(time.Second)
+	empty := func(tx *memsource.Tx) error { return tx.Truncate("item") }
+	b.lag.Store(1 << 20)
+	b.commit(empty)
+	pass(10 * time.Millisecond) // the read outlasts its round
+	b.fill(3)
+	pass(2 * time.Millisecond)
+	s.close()
+	b.commit(empty)
+	<-s.took
+	b.fill(8)
+	pass(time.Second)
+	b.lag.Store(0)
+	s.open()
+	return b.settled()
+}
+
+func TestQueuedWhilePinned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if err := queuedWhilePinned(t); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestStepsGoOnWhilePinned: a database that takes its time holds no list up that
 // needs no snapshot, and no list goes back when the snapshot is there.
 func TestStepsGoOnWhilePinned(t *testing.T) {

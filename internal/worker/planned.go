@@ -43,6 +43,7 @@ type planned struct {
 	held     bool                // the index knows which rows result holds
 	queued   []string            // keys of rows of queue, which it takes to be held
 	lost     bool                // the queue did not hold all that came since the rows were to be read
+	least    change.Position     // rows are to be read in a snapshot that has this: the queue has it no more
 	hits     []int               // of the changeset that is being taken in
 	bytes    int                 // of result, as counted
 	cost     int64               // nanoseconds that its share of a read takes, smoothed

@@ -51,6 +51,13 @@ func TestPlanted(t *testing.T) {
 				})
 			}
 			if found == "" {
+				synctest.Test(t, func(t *testing.T) {
+					if err := queuedWhilePinned(t); err != nil {
+						found = err.Error()
+					}
+				})
+			}
+			if found == "" {
 				t.Errorf("%s is not found", bug)
 			}
 			t.Logf("%.300s", found)

@@ -174,6 +174,8 @@ func (w *Worker) pick(r *round, o *live, now time.Time) {
 		// It would come out as it is: the next round has what it lacks.
 	case r.before(o.stamp.Position()):
 		// It was stepped on while the snapshot was pinned, and must not go back.
+	case o.toRead() && r.before(o.planned.least):
+		// Likewise: of what it lacks this has only the first.
 	case o.toRead():
 		r.reads = append(r.reads, o)
 	case !o.slow(w.cfg.SlowAfter):

@@ -201,8 +201,7 @@ const manyWait = "too many changes waited for it"
 func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 	p := o.planned
 	if len(hits) >= o.most() { // and there may be more of them; only a list to be read comes here with so many
-		p.lost = true
-		w.unqueue(o)
+		w.lose(o, c)
 		return
 	}
 	part := &change.Changeset{Position: c.Position, Mark: c.Mark, Changes: make([]change.Change, len(hits))}
@@ -212,11 +211,11 @@ func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 	bytes := int64(part.Bytes())
 	switch {
 	case p.lost:
+		w.lose(o, c)
 		return
 	case len(p.queue) < maxQueuedSets && w.steps.bytes.Load()+bytes <= maxQueuedBytes:
 	case o.dirty:
-		p.lost = true
-		w.unqueue(o)
+		w.lose(o, c)
 		return
 	default:
 		w.markRead(o, manyWait, w.because(o, c))
@@ -234,11 +233,28 @@ func (w *Worker) enqueue(o *live, c *change.Changeset, hits []int) {
 	w.steps.bytes.Add(bytes)
 }
 
+// lose forgets a changeset that was to be stepped later, and all that waits with
+// it.
+func (w *Worker) lose(o *live, c *change.Changeset) {
+	w.unqueue(o)
+	o.planned.lost = true
+	o.planned.atLeast(c.Position)
+}
+
+// atLeast has rows read in no snapshot that lacks a position. One that is being
+// opened may have the first of what the list lacks, and not the rest.
+func (p *planned) atLeast(at change.Position) {
+	if !planted.Is(planted.ReadTooEarly) && (!p.least.SameHistory(at) || p.least < at) {
+		p.least = at
+	}
+}
+
 // unqueue forgets what waits for a list.
 func (w *Worker) unqueue(o *live) {
 	p := o.planned
 	for _, c := range p.queue {
 		w.steps.bytes.Add(-int64(c.Bytes()))
+		p.atLeast(c.Position)
 	}
 	p.queue = nil
 	delete(w.steps.queued, o)
@@ -287,6 +303,7 @@ func (w *Worker) markRead(o *live, why string, t trigger) {
 	}
 	w.markDirty(o, t)
 	o.planned.read, o.planned.last = why, why
+	o.planned.atLeast(t.by.Position)
 }
 
 // lookAgain is touch and touchRows for a changeset that came while the view
