@@ -50,7 +50,7 @@ type world struct {
 	t      testing.TB
 	seed   uint64
 	random *rand.Rand
-	wild   bool // several transactions may come between two looks
+	hasty  bool // several transactions may come between two looks
 
 	engine
 	db      *sql.DB // of the app
@@ -81,7 +81,7 @@ type client struct {
 
 func newWorld(t testing.TB, seed uint64, s *scenario) *world {
 	t.Helper()
-	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), wild: s.wild, why: map[string]int{}, engine: onSQLite}
+	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), hasty: s.wild, why: map[string]int{}, engine: onSQLite}
 	if s.postgres {
 		w.engine = onPostgres
 	}
@@ -420,7 +420,7 @@ func (w *world) compare(c *client, url string, want *fetched) {
 	switch {
 	case want.status == http.StatusNotFound:
 		want.meta = meta // nothing is said of it
-	case why != "" && (want.status != http.StatusOK || strings.HasPrefix(why, "permission_revoked") && w.wild):
+	case why != "" && (want.status != http.StatusOK || strings.HasPrefix(why, "permission_revoked") && w.hasty):
 		// It may also be that rights were taken and given back since the last look.
 		w.ended++
 		delete(c.known, url)
